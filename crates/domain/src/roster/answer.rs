@@ -38,7 +38,7 @@ pub(super) struct Slot<'a> {
     pub(super) known: Option<&'a KnownPerson>,
     pub(super) name: Cow<'a, str>,
     pub(super) records: Cow<'a, [RecordKey]>,
-    answers: &'a [TrustedResponse<'a>],
+    pub(super) answers: &'a [TrustedResponse<'a>],
     /// Persons all of whose records this one links: a human says that they are one, and is about to delete them.
     pub(super) absorbed: Vec<&'a KnownPerson>,
     /// This is such a Person itself: it is left as it is.

@@ -68,7 +68,7 @@ pub(super) fn drafts<'a>(
     drafts.append(&mut former);
     mistakable(&drafts, &mut strangers);
     drafts.append(&mut strangers);
-    of_answer.doubts = doubts(&humans, &slots, &drafts);
+    of_answer.doubts = doubts(&humans, &slots, &drafts, rules);
     (drafts, of_answer)
 }
 
@@ -167,11 +167,11 @@ impl<'a> Lanes<'a> {
 }
 
 /// Who may be one human: both have a Person, and one of them has not left.
-fn doubts(humans: &Humans, slots: &[Slot<'_>], drafts: &[Draft<'_>]) -> Vec<Doubt> {
+fn doubts(humans: &Humans, slots: &[Slot<'_>], drafts: &[Draft<'_>], rules: &Rules<'_>) -> Vec<Doubt> {
     let left = OnceCell::<Map<&str, bool>>::new();
     let of = |draft: &'_ Draft<'_>| draft.after.employment.state == State::Terminated;
     let left = || left.get_or_init(|| drafts.iter().map(|draft| (&*draft.name, of(draft))).collect());
-    humans.doubts(slots, |name| left().get(name).copied())
+    humans.doubts(slots, rules, |name| left().get(name).copied())
 }
 
 fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {

@@ -35,20 +35,19 @@ pub(super) struct Whose<'a> {
     pub(super) stands: bool,
 }
 
-/// A record that a trusted answer names. `vouched` is that another record of theirs, which is theirs beyond doubt, has the same
-/// address in the same answers. `scoped` is what its scope was known by: the record itself, or one of the connection that
-/// its own took the place of.
+/// A record that a trusted answer names. `another` is that what it says is of another human. `scoped` is what its scope was known by:
+/// the record itself, or one of the connection that its own took the place of.
 pub(super) fn stated(
     record: &RecordKey,
     statement: &Statement<'_>,
     before: Option<Before<'_>>,
     scoped: Option<Before<'_>>,
-    vouched: bool,
+    another: bool,
     whose: Whose<'_>,
 ) -> Employment {
     let Whose { name, rules, now, stands, slots: _ } = whose;
     let Statement { employee, sight, .. } = statement;
-    if let Some(before) = before.filter(|before| !vouched && another_human(*before, statement, whose)) {
+    if let Some(before) = before.filter(|_| another) {
         return conflicting(before.employment, now);
     }
     let known = before.map(|before| before.employment);
@@ -284,12 +283,12 @@ fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day,
 /// The same id with another name, another first day, and not the same address. Any of the three alone is a person's life;
 /// an address that is missing vouches for nobody, nor does a name that is not kept as HR last gave it. Where the human has
 /// other records, their addresses vouch too.
-fn another_human(before: Before<'_>, statement: &Statement<'_>, whose: Whose<'_>) -> bool {
+pub(super) fn another_human(before: Before<'_>, employee: &Employee, rules: &Rules<'_>) -> bool {
     let Before { person, employment } = before;
-    if !matches!((employment.facts.start, statement.employee.start), (Some(old), Some(new)) if old != new) {
+    if !matches!((employment.facts.start, employee.start), (Some(old), Some(new)) if old != new) {
         return false; // as of nearly everybody
     }
-    let (profile, rules) = (statement.profile(whose), whose.rules);
+    let profile = rules.fields.profile(employee, None, false);
     let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
         (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
         _ => false,

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::answer::{Places, Slot};
+use super::person::of_another_human;
 use super::{MAX_RECORDS, Map, RecordKey, Role, Rules, TrustedResponse};
 use crate::employee::{Employee, Text};
 use crate::ownership;
@@ -93,7 +94,7 @@ impl Humans {
         let mut humans = Self { by_key: Map::default() };
         if !rules.matching.keys.is_empty() {
             for (position, slot) in slots.iter().enumerate().filter(|(_, slot)| !slot.goes) {
-                slot.keys(rules.matching).into_iter().for_each(|key| humans.add(key, position));
+                slot.keys(rules).into_iter().for_each(|key| humans.add(key, position));
             }
         }
         humans
@@ -129,14 +130,19 @@ impl Humans {
         let slot = slots.get(one)?;
         let record = RecordKey { connection: connection.into(), id: employee.id.clone() };
         let fits = slot.records.len() < MAX_RECORDS && !slot.apart_from(std::slice::from_ref(&record));
-        let agree = slot.display_name().is_some_and(|name| names_agree(name, &employee.name));
+        let agree = slot.display_name(rules).is_some_and(|name| names_agree(name, &employee.name));
         (fits && agree && !slot.goes).then_some(one)
     }
 
     /// Who may be one human and is not known to be. What more than eight share is a mailbox and identifies nobody.
     ///
     /// `left` says whether a Person has left; none of who gets no Person.
-    pub(super) fn doubts(&self, slots: &[Slot<'_>], left: impl Fn(&str) -> Option<bool>) -> Vec<Doubt> {
+    pub(super) fn doubts(
+        &self,
+        slots: &[Slot<'_>],
+        rules: &Rules<'_>,
+        left: impl Fn(&str) -> Option<bool>,
+    ) -> Vec<Doubt> {
         let mut pairs: BTreeSet<(usize, usize)> = BTreeSet::new();
         let mut doubts = Vec::new();
         let mut shared: Vec<_> = self.by_key.iter().filter(|(_, all)| all.len() > 1).collect();
@@ -152,7 +158,8 @@ impl Humans {
                 if told_apart || both_left || !pairs.insert((one, other)) {
                     continue;
                 }
-                let names_agree = a.display_name().zip(b.display_name()).is_some_and(|(a, b)| names_agree(a, b));
+                let names_agree =
+                    a.display_name(rules).zip(b.display_name(rules)).is_some_and(|(a, b)| names_agree(a, b));
                 let (Some(first), Some(second)) = (a.records.first(), b.records.first()) else { continue };
                 let people = [first.clone(), second.clone()];
                 doubts.push(Doubt { people, key: MatchKey::of_alias(key), names_agree });
@@ -163,11 +170,23 @@ impl Humans {
 }
 
 impl Slot<'_> {
+    /// What their records say now; not what is said of another human by the id of one, who must bring nobody's account to this one.
+    fn said<'s>(&'s self, rules: &'s Rules<'_>) -> impl Iterator<Item = &'s Employee> {
+        let before = self.known.and_then(|known| known.entry.as_deref());
+        let all = || self.named.iter().filter_map(|(number, one)| Some((self.answers.get(*number)?.connection, *one)));
+        let theirs =
+            move |(connection, one): &(&str, &Employee)| !of_another_human(connection, one, all(), before, rules);
+        all().filter(theirs).map(|(_, one)| one)
+    }
+
     /// What this human is matched by: what their records say now, else what is stored.
-    fn keys(&self, matching: &Matching) -> BTreeSet<String> {
-        let said = self.named.iter().flat_map(|(_, employee)| matching.values(employee));
+    fn keys(&self, rules: &Rules<'_>) -> BTreeSet<String> {
+        let matching = rules.matching;
+        let said: Vec<&Employee> = self.said(rules).collect();
+        let untold = said.is_empty();
+        let said = said.into_iter().flat_map(|employee| matching.values(employee));
         let entry = self.known.and_then(|known| known.entry.as_deref());
-        let stored = entry.and_then(|entry| entry.profile.work_email.as_ref()).filter(|_| self.named.is_empty());
+        let stored = entry.and_then(|entry| entry.profile.work_email.as_ref()).filter(|_| untold);
         let stored = stored.filter(|_| matching.by(MatchKey::WorkEmail)).map(|address| ownership::email_key(address));
         let space = matching.number_space.as_ref().map(|space| format!("number:{space}/"));
         let of_space = |alias: &&String| space.as_ref().is_some_and(|space| alias.starts_with(space));
@@ -175,8 +194,8 @@ impl Slot<'_> {
         said.chain(stored).chain(numbers.cloned()).collect()
     }
 
-    fn display_name(&self) -> Option<&str> {
-        let said = self.named.iter().map(|(_, employee)| employee.name.as_str()).find(|name| !name.is_empty());
+    fn display_name<'s>(&'s self, rules: &'s Rules<'_>) -> Option<&'s str> {
+        let said = self.said(rules).map(|employee| employee.name.as_str()).find(|name| !name.is_empty());
         said.or_else(|| {
             let entry = self.known.and_then(|known| known.entry.as_deref())?;
             entry.profile.display_name.as_deref().or_else(|| entry.once.as_ref()?.profile.display_name.as_deref())

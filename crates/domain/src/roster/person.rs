@@ -16,7 +16,7 @@ use super::{
     Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules,
     Says, moves,
 };
-use crate::employee::ReportedStatus;
+use crate::employee::{Employee, ReportedStatus};
 use crate::lifecycle::{Facts, State, Why};
 use crate::moves::Found;
 
@@ -167,8 +167,9 @@ fn employments(
                 let of = |employment| Some(Before { person: before?, employment });
                 let scoped = known.or_else(|| in_its_place(record, before?, whose.rules));
                 let day = Rc::clone(&stated.sight.day);
-                let vouched = vouched(stated, statements, before, whose);
-                (employment::stated(record, stated, known.and_then(of), scoped.and_then(of), vouched, whose), day)
+                let said = statements.iter().map(|one| (one.connection, one.employee));
+                let another = of_another_human(stated.connection, stated.employee, said, before, whose.rules);
+                (employment::stated(record, stated, known.and_then(of), scoped.and_then(of), another, whose), day)
             }
             (_, None, Some(known)) => {
                 let day = calendar.named(&known.state.zone);
@@ -182,20 +183,45 @@ fn employments(
     (employments, days, unknown)
 }
 
+/// Whether what is said of a known record is of another human. `said` is what the same answers say of all records of this one.
+pub(super) fn of_another_human<'s>(
+    connection: &str,
+    employee: &Employee,
+    said: impl Iterator<Item = (&'s str, &'s Employee)>,
+    before: Option<&RosterEntry>,
+    rules: &Rules<'_>,
+) -> bool {
+    let is_it = |one: &&Employment| one.record.id == employee.id && *one.record.connection == *connection;
+    let known = before.and_then(|person| {
+        let employment = person.employments.iter().find(is_it)?;
+        Some(employment::Before { person, employment })
+    });
+    known.is_some_and(|known| {
+        employment::another_human(known, employee, rules) && !vouched(employee, said, known.person, rules)
+    })
+}
+
 /// Whether another record of theirs, whose first day is the one it was, has the address that this one says: told in the same answers,
 /// it vouches as much as once it is known.
-fn vouched(stated: &Statement<'_>, theirs: &[Statement<'_>], before: Option<&RosterEntry>, whose: Whose<'_>) -> bool {
-    let known = before.map(|before| before.employments.as_slice()).unwrap_or_default();
+fn vouched<'s>(
+    employee: &Employee,
+    said: impl Iterator<Item = (&'s str, &'s Employee)>,
+    before: &RosterEntry,
+    rules: &Rules<'_>,
+) -> bool {
+    let known = before.employments.as_slice();
     if known.len() < 2 {
-        return false; // as of nearly everybody
+        return false;
     }
-    let same_start = |other: &Statement<'_>| {
-        known.iter().any(|one| other.is_of(&one.record) && one.facts.start == other.employee.start)
+    let same_start = |(connection, other): &(&str, &Employee)| {
+        let is_it = |one: &Employment| one.record.id == other.id && *one.record.connection == **connection;
+        known.iter().any(|one| is_it(one) && one.facts.start == other.start)
     };
-    let address = |one: &Statement<'_>| one.profile(whose).work_email.map(|address| address.to_lowercase());
-    let others = theirs.iter().filter(|other| !std::ptr::eq(*other, stated)).filter(|other| same_start(other));
-    let own = address(stated);
-    own.is_some() && others.map(address).any(|other| other == own)
+    let address =
+        |one: &Employee| rules.fields.profile(one, None, false).work_email.map(|address| address.to_lowercase());
+    let own = address(employee);
+    let mut others = said.filter(|(_, other)| !std::ptr::eq(*other, employee)).filter(same_start);
+    own.is_some() && others.any(|(_, other)| address(other) == own)
 }
 
 /// Takes over what a human declared, and gives when that begins, takes effect and ends.

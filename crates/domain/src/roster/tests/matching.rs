@@ -84,6 +84,28 @@ fn a_record_is_added_to_the_one_human_who_has_its_keys_and_its_name_and_to_nobod
 }
 
 #[test]
+fn what_is_said_of_another_human_by_ones_id_brings_nobody_elses_record() {
+    for (role, own) in [(Role::Corroborating, false), (Role::Employment, true)] {
+        let mut world = ClusterInventory::settled();
+        (world.matching, world.roles) = (by(&KEYS), [("other", role)].into());
+        world.poll(&[named("7", "Ada Example").start("2020-01-01")], noon() - SignedDuration::from_hours(24));
+        let eve =
+            |id: &str| Employee { work_email: "eve@example.com".into(), ..named(id, "Eve Other").start("2026-03-01") };
+        let hq = [numbered(eve("7"), "18")];
+        for hour in 0..3 {
+            let now = noon() + SignedDuration::from_hours(hour);
+            let others = [numbered(eve("e1"), "18")];
+            let plan = world.planned_over(&[answer("hq", &hq, now), answer("other", &others, now)], now);
+            world.write(&plan, usize::MAX);
+            assert_eq!(records(&world, "7"), ["hq/7"], "{role:?}: Eve's record is not Ada's");
+            let Employment { state, .. } = &world.entry("7").employments[0];
+            assert_eq!((world.state("7"), state.why), (State::Unknown, Why::Conflict), "{role:?}, {hour} hours later");
+            assert_eq!(world.known.contains_key(&HrId("e1".into())), own, "{role:?}");
+        }
+    }
+}
+
+#[test]
 fn two_new_records_of_one_human_are_one_person_in_either_order_of_connections() {
     for connections in [["hq", "contractors"], ["contractors", "hq"]] {
         let mut world = ClusterInventory::settled();
