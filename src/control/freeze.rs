@@ -63,12 +63,12 @@ pub async fn begin(
         _ => Vec::new(),
     };
     if theirs.is_empty() {
-        clear(ctx, &inputs.revocation).await?;
+        clear(ctx, &inputs.revocation.name_any()).await?;
         let message = "Nothing to freeze was found: no user name and no personal account is this person's alone. See status.plan.remaining, and spec.identity.usernames of the policy.";
         return Err(Fault::Waiting { reason: Reason::NothingFound, message: message.to_owned(), again: MUCH_LATER });
     }
     if let Err(stop) = gate(plan, &live_facts(ctx, inputs, now).await?, now) {
-        clear(ctx, &inputs.revocation).await?;
+        clear(ctx, &inputs.revocation.name_any()).await?;
         part.hold(&stop);
         return Ok(Report { updates: vec![condition::waiting(Reason::from(&stop), stop.message())], again: LATER });
     }

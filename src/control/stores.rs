@@ -149,6 +149,12 @@ impl Stores {
         self.revocations.see(watcher::Event::Apply(revocation)).iter().for_each(|changed| self.group(changed));
     }
 
+    /// Takes the list of frozen user names over as its watch does, and tells nobody.
+    #[cfg(test)]
+    pub fn learn_frozen(&self, list: FrozenNames) {
+        self.frozen.see(watcher::Event::Apply(list));
+    }
+
     fn group(&self, changed: &Changed<Revocation>) {
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = &changed.before {

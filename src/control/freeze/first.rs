@@ -203,7 +203,11 @@ fn of_first(facts: &Facts, begun: bool, now: Timestamp) -> Standing {
 /// # Errors
 /// Transient.
 pub async fn forget(ctx: &Context, inputs: &GateInputs, part: &ControlStatus) -> Result<(), Fault> {
-    if part.freeze.as_ref().is_some_and(FirstFreeze::stands) { Ok(()) } else { clear(ctx, &inputs.revocation).await }
+    if part.freeze.as_ref().is_some_and(FirstFreeze::stands) {
+        Ok(())
+    } else {
+        clear(ctx, &inputs.revocation.name_any()).await
+    }
 }
 
 /// The user names that are theirs alone, by what is watched.

@@ -99,10 +99,21 @@ pub(super) fn listed(ctx: &Context) -> List {
     List::read(ctx.stores.frozen().as_ref().map(|object| &object.spec.names))
 }
 
-/// Lifts what a Revocation holds that does not stand: a process died before it said so.
-pub async fn clear(ctx: &Context, revocation: &Revocation) -> Result<(), Fault> {
-    if listed(ctx).of(&revocation.name_any()).next().is_some() {
-        change(ctx, &revocation.name_any(), BTreeSet::new()).await?;
+/// Lifts what a Revocation holds that does not stand: a process died before it said so. That it does not stand is read live: the
+/// watch may be behind what this very process wrote, and what is lifted of a Person that is gone is not put back.
+pub async fn clear(ctx: &Context, revocation: &str) -> Result<(), Fault> {
+    lift_unless(ctx, revocation, convert::freezes).await
+}
+
+/// Lifts what a Revocation holds, unless it is there and this is true of it.
+async fn lift_unless(ctx: &Context, revocation: &str, stands: impl Fn(&Revocation) -> bool) -> Result<(), Fault> {
+    if listed(ctx).of(revocation).next().is_none() {
+        return Ok(());
+    }
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let live = call("look for a Revocation", api.get_opt(revocation)).await?;
+    if !live.is_some_and(|live| stands(&live)) {
+        change(ctx, revocation, BTreeSet::new()).await?;
     }
     Ok(())
 }
@@ -283,62 +294,14 @@ pub async fn keep(ctx: Arc<Context>) {
 }
 
 async fn tidy(ctx: &Context) -> Result<(), Fault> {
-    let list = listed(ctx);
-    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    for name in list.holders() {
-        let over = match ctx.stores.revocations.get(name) {
-            Some(seen) => !open(&seen) && !convert::freezes(&seen),
-            None => call("look for a Revocation", api.get_opt(name)).await?.is_none(),
-        };
-        if over {
-            change(ctx, name, BTreeSet::new()).await?;
+    let stands = |revocation: &Revocation| open(revocation) || convert::freezes(revocation);
+    for name in listed(ctx).holders() {
+        if !ctx.stores.revocations.get(name).is_some_and(|seen| stands(&seen)) {
+            lift_unless(ctx, name, stands).await?;
         }
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kube::scenario::{Scenario, on};
-
-    fn wanted(revocation: &str, names: usize) -> Wanted {
-        let names = (0..names).map(|n| format!("{revocation}-{n:020}")).collect();
-        Wanted { revocation: revocation.to_owned(), names, answer: oneshot::channel().0 }
-    }
-
-    #[test]
-    fn what_was_not_frozen_is_tried_a_few_times_and_what_waits_for_somebody_is_not() {
-        let (freezes, lost) = (Freezes::default(), Fault::unanswered(WRITES));
-        let tried: Vec<bool> = (0..TRIES).map(|_| freezes.tried("a", Some(&lost))).collect();
-        assert_eq!(tried, [true, true, true, true, false]);
-        assert!(!freezes.tried("b", Some(&full_fault())) && freezes.tries("b") >= TRIES);
-        assert!(!freezes.tried("a", None) && freezes.tries("a") == 0, "it stands");
-    }
-
-    #[test]
-    fn who_finds_no_room_on_the_list_keeps_nobody_else_off_it() {
-        let mut list = List::default();
-        let full = apply(&mut list, &[wanted("a", 2), wanted("huge", 20_000), wanted("b", 1)]);
-        assert_eq!(full, BTreeSet::from(["huge".to_owned()]));
-        assert_eq!(list.holders().collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(apply(&mut list, &[wanted("a", 0), wanted("huge", 20_000)]), full);
-        assert_eq!(list.holders().collect::<Vec<_>>(), ["b"], "a full list lets go");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_write_of_the_list_that_is_never_answered_ends_by_its_deadline() {
-        let list = "/apis/rollcall.dev/v1alpha1/namespaces/ns/frozennames";
-        let object = serde_json::json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "FrozenNames",
-            "metadata": {"name": names::FROZEN, "resourceVersion": "1"}, "spec": {"names": {"ada": "p-7-freeze"}}});
-        let scenario = Scenario::default()
-            .then(on(&format!("GET {list}/{}", names::FROZEN)).answers(object))
-            .then(on(&format!("PUT {list}/{}", names::FROZEN)).hangs());
-        let api: Api<FrozenNames> = Api::namespaced(scenario.client(), "ns");
-        let (answer, _hears) = oneshot::channel();
-        let wanted = Wanted { revocation: "p-7-freeze".to_owned(), names: Default::default(), answer };
-        let fault = swap_list(&api, &[wanted]).await.unwrap_err();
-        assert_eq!(fault.to_string(), format!("{WRITES}: no answer in time"));
-        scenario.is_over();
-    }
-}
+mod tests;
