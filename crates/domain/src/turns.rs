@@ -1,6 +1,6 @@
 //! Turns of somebody's working life, as they are told to others: what of a change of a Person is one, and the last of them. Pure.
 //!
-//! A turn is written down with the change that it is of, in one write, and numbered. So whoever tells of turns sees each of them, in
+//! A turn is written down with the change that it is of, in one write, and numbered. So the process that tells of turns sees each of them, in
 //! their order, however late they come; and if they come so late that the oldest are gone, the numbers say so.
 
 use jiff::Timestamp;

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::{Declared, Employment, EmploymentState, Left, RosterEntry, Rules, Says};
-use crate::lifecycle::{State, Terms, Why};
+use crate::lifecycle::{Facts, State, Terms, Why};
 use crate::scope::Out;
 
 /// One employment, and what day it is where the person works.
@@ -128,8 +128,14 @@ const fn rank(state: State) -> u8 {
     }
 }
 
+/// Whether an employment begins so soon after that day that this is no exit, or so soon after one of its own record's that ended later:
+/// a last day before the first is the end of that one.
 fn begins_within_the_gap(next: Current<'_>, ended: Date, terms: &Terms) -> bool {
-    next.employment.facts.start.is_some_and(|start| start <= ended.saturating_add(terms.bridged_days.days()))
+    let Facts { start, last_day, .. } = next.employment.facts;
+    start.is_some_and(|start| {
+        let ended = last_day.filter(|last| *last < start).map_or(ended, |earlier| earlier.max(ended));
+        start <= ended.saturating_add(terms.bridged_days.days())
+    })
 }
 
 impl Together<'_> {
@@ -170,7 +176,7 @@ impl Together<'_> {
 
     /// The state of the person that follows.
     ///
-    /// A termination stands as it was first written for as long as it stands. Whoever is [`unseen`] needs approval. While a
+    /// A termination stands as it was first written for as long as it stands. Somebody who is [`unseen`] needs approval. While a
     /// connection is `stale`, nobody becomes a leaver but on an announced day that has passed.
     pub(super) fn state_of(
         self,

@@ -1,7 +1,7 @@
 //! Whether the new value of a Secret still stands: told by the Secret's own record of who wrote what and when. Its contents are never
 //! asked for.
 //!
-//! Whoever may write a Secret may also write its record, or call themselves as they like. So what the record says is never a proof that
+//! Anybody who may write a Secret may also write its record, or call themselves as they like. So what the record says is never a proof that
 //! the old value is back, and one that is not what it was is no proof of the contrary: then nothing is known.
 
 use std::collections::BTreeSet;

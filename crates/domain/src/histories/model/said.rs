@@ -64,10 +64,11 @@ impl Said {
         let Some(start) = self.start.filter(|_| self.status != ReportedStatus::Unmapped) else { return false };
         let passed = |one: &Self| one.last_day.filter(|last| *last < today); // who is dismissed at once left before it
         let gap = |one: &&Self| passed(one).is_none_or(|last| start > last.saturating_add(Span::new().days(3)));
-        let begins = self.last_day.is_none_or(|last| last >= start);
-        !ended.is_empty()
-            && begins
-            && if start > today { ended.iter().all(gap) } else { self.missing && start > self.at }
+        // A last day before the first is the end of an earlier employment by the same record.
+        let earlier = self.last_day.filter(|last| *last < start);
+        let exit = earlier.is_none_or(|last| start > last.saturating_add(Span::new().days(3)));
+        let never_began = self.missing && start > self.at && earlier.is_none();
+        !ended.is_empty() && if start > today { exit && ended.iter().all(gap) } else { never_began }
     }
 
     /// Whether two answers about a day apart named a last day that has passed.

@@ -99,6 +99,20 @@ fn a_human_has_left_when_all_that_is_known_of_them_has_ended() {
             Why::Active,
         ),
         ("begins the day after", ended(), employee("7").start("2026-03-11"), State::PreHire, Why::Between),
+        (
+            "ended, and works on elsewhere by a record that names the end of its earlier employment",
+            ended(),
+            employee("7").last_day("2026-03-09").start("2026-03-12"),
+            State::PreHire,
+            Why::Between,
+        ),
+        (
+            "the same, much later",
+            ended(),
+            employee("7").last_day("2026-03-09").start("2026-03-13"),
+            State::Terminated,
+            Why::Terminated,
+        ),
         ("begins a month later", ended(), employee("7").start("2026-04-08"), State::Terminated, Why::Terminated),
         (
             "ends soon, the next begins then",
