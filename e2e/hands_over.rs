@@ -4,16 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::{Eviction, PodDisruptionBudget};
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
-use rollcall::api::condition::Reason;
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use rollcall::api::condition::{ConditionType, Status};
-use rollcall::api::revocation::{Action, Operation, Phase, Remaining, RevocationStatus, StepOutcome, VerdictKind};
-use rollcall::api::{RecreatableAccounts, RecreatableAccountsSpec, Revocation, names};
+use rollcall::api::revocation::{Action, Operation, Phase, Remaining, StepOutcome, VerdictKind};
+use rollcall::api::{RecreatableAccounts, RecreatableAccountsSpec, names};
 use serde_json::{Value, json};
 
 use crate::support::attempts::Try::{Create, Patch as Change};
@@ -25,53 +23,12 @@ use crate::support::people::People;
 use crate::support::rotators::Node;
 use crate::support::tokens::{mint_bound_to_pod, mint_unbound, refused, still_works};
 use crate::support::waiting::eventually;
-
-/// Something in a target that makes objects of this kind.
-async fn make<K>(rollcall: &Installation, target: &str, made: Value)
-where
-    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-    K: Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
-{
-    let api: Api<K> = Api::namespaced(rollcall.admin.clone(), &rollcall.target(target));
-    api.create(&PostParams::default(), &object(made)).await.unwrap();
-}
-
-fn pod_spec(account: &str) -> Value {
-    json!({"serviceAccountName": account, "restartPolicy": "Always", "containers": [{"name": "main", "image": "example.com/app:1"}]})
-}
+use crate::support::workloads::{deployment, late, make, pod_spec, reaches, ready};
 
 fn once(account: &str) -> Value {
     let mut spec = pod_spec(account);
     spec["restartPolicy"] = json!("Never");
     spec
-}
-
-/// A Deployment `name` of two pods that run as this account, and a budget for it.
-async fn deployment(rollcall: &Installation, target: &str, name: &str, account: &str, available: u32) {
-    let labels = json!({"app": name});
-    let template = json!({"metadata": {"labels": labels}, "spec": pod_spec(account)});
-    let spec = json!({"replicas": 2, "selector": {"matchLabels": labels}, "template": template});
-    make::<Deployment>(rollcall, target, json!({"metadata": {"name": name}, "spec": spec})).await;
-    let budget = json!({"minAvailable": available, "selector": {"matchLabels": labels}});
-    make::<PodDisruptionBudget>(rollcall, target, json!({"metadata": {"name": name}, "spec": budget})).await;
-}
-
-/// Waits until so many pods are ready, and the budgets know it; gives the uid of each.
-async fn ready(rollcall: &Installation, target: &str, number: usize) -> BTreeMap<String, String> {
-    let namespace = rollcall.target(target);
-    let pods: Api<Pod> = Api::namespaced(rollcall.admin.clone(), &namespace);
-    let budgets: Api<PodDisruptionBudget> = Api::namespaced(rollcall.admin.clone(), &namespace);
-    eventually("the pods are ready", || async {
-        let all = pods.list(&ListParams::default()).await.unwrap().items;
-        let runs = |pod: &&Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running");
-        let ready: BTreeMap<_, _> = all.iter().filter(runs).map(|pod| (pod.name_any(), pod.uid().unwrap())).collect();
-        let counted =
-            budgets.list(&ListParams::default()).await.unwrap().items.into_iter().all(|budget| {
-                budget.status.is_some_and(|status| status.current_healthy == 2 && status.expected_pods == 2)
-            });
-        (ready.len() == number && all.len() == number && counted).then_some(ready)
-    })
-    .await
 }
 
 /// Ten people, of whom 8 is the manager of 7, and 9 of 8; and a policy that removes at once what it removes.
@@ -86,28 +43,6 @@ async fn company(story: &str, targets: &[(&str, Consent)]) -> (Installation, Run
     let staff = managed(managed(rollcall.staff(1..11), "7", "8"), "8", "9");
     rollcall.learn(&staff).await;
     (rollcall, running, node, staff)
-}
-
-/// The Revocation of a person that hands over, once it waits for an approval.
-async fn waits(rollcall: &Installation, id: &str) -> Revocation {
-    eventually("the hand-over waits", || async {
-        let all = rollcall.revocations(id).await;
-        let late = all.into_iter().find(|one| one.name_any().contains("-late-handover-"))?;
-        let status = late.status.as_ref()?;
-        let shown = status.plan.as_ref().is_some_and(|plan| !plan.targets.is_empty());
-        (shown && status.gate.as_ref()?.reason == Reason::Late.as_str()).then_some(late)
-    })
-    .await
-}
-
-/// The Revocation that hands over, once it is in this phase.
-async fn reaches(rollcall: &Installation, name: &str, phase: Phase) -> RevocationStatus {
-    let api: Api<Revocation> = rollcall.api();
-    eventually(&format!("the hand-over is {phase:?}"), || async {
-        let status = api.get(name).await.unwrap().status?;
-        (status.phase == Some(phase)).then_some(status)
-    })
-    .await
 }
 
 /// What of a person remains, by the newest plan that tells, with its advice.
@@ -153,7 +88,7 @@ async fn what_workloads_run_as_goes_to_who_is_left_once_approved_and_every_pod_i
 
     let gone = ["7", "8", "10"].into_iter().fold(staff, |staff, id| staff.person(id).terminated());
     rollcall.learn(&gone).await;
-    let late = waits(&rollcall, "7").await;
+    let late = late(&rollcall, "7", "-late-handover-").await;
 
     let plan = late.status.clone().unwrap().plan.unwrap();
     let shown: Vec<_> = plan.targets.iter().map(|one| (one.action, one.name.as_str(), one.heir.clone())).collect();
@@ -221,7 +156,7 @@ async fn where_a_budget_lets_nothing_go_nothing_is_changed_and_nothing_is_called
     let pods = ready(&rollcall, "apps", 2).await;
     let token = mint_unbound(&rollcall.admin, &apps, "web").await;
     rollcall.learn(&staff.person("7").terminated()).await;
-    let late = waits(&rollcall, "7").await;
+    let late = late(&rollcall, "7", "-late-handover-").await;
     assert_eq!(late.status.clone().unwrap().plan.unwrap().targets[0].heir, Some(rollcall.mark("8")));
 
     rollcall.approve(&late);
@@ -259,7 +194,7 @@ async fn who_left_after_the_approval_gets_nothing_and_the_next_one_waits_for_ano
     ready(&rollcall, "apps", 2).await;
     let staff = staff.person("7").terminated();
     rollcall.learn(&staff).await;
-    let first = waits(&rollcall, "7").await;
+    let first = late(&rollcall, "7", "-late-handover-").await;
     assert_eq!(first.status.clone().unwrap().plan.unwrap().targets[0].heir, Some(rollcall.mark("8")));
     rollcall.stop("while the next owner leaves");
     rollcall.approve(&first);

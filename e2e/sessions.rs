@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::{Eviction, PodDisruptionBudget};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use rollcall::api::condition::{ConditionType, Reason, Status};
 use rollcall::api::revocation::{Action, Phase, RevocationStatus, StepOutcome, TargetKind, VerdictKind};
 use rollcall::api::{RecreatableAccounts, RecreatableAccountsSpec, Revocation, names};
@@ -20,30 +19,7 @@ use crate::support::objects::object;
 use crate::support::people::People;
 use crate::support::rotators::Node;
 use crate::support::waiting::eventually;
-
-/// Something in a target that makes objects of this kind.
-async fn make<K>(rollcall: &Installation, target: &str, made: Value)
-where
-    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-    K: Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
-{
-    let api: Api<K> = Api::namespaced(rollcall.admin.clone(), &rollcall.target(target));
-    api.create(&PostParams::default(), &object(made)).await.unwrap();
-}
-
-fn pod_spec() -> Value {
-    json!({"containers": [{"name": "main", "image": "example.com/app:1"}]})
-}
-
-/// A Deployment of two pods, and a budget for it.
-async fn deployment(rollcall: &Installation, target: &str, name: &str, available: u32) {
-    let labels = json!({"app": name});
-    let template = json!({"metadata": {"labels": labels}, "spec": pod_spec()});
-    let spec = json!({"replicas": 2, "selector": {"matchLabels": labels}, "template": template});
-    make::<Deployment>(rollcall, target, json!({"metadata": {"name": name}, "spec": spec})).await;
-    let budget = json!({"minAvailable": available, "selector": {"matchLabels": labels}});
-    make::<PodDisruptionBudget>(rollcall, target, json!({"metadata": {"name": name}, "spec": budget})).await;
-}
+use crate::support::workloads::{deployment, late, make, pod_spec, reaches, ready};
 
 /// Lets users do this with pods of a target.
 async fn may(rollcall: &Installation, target: &str, users: &[&str], name: &str, rule: Value) {
@@ -62,24 +38,6 @@ fn opens(resource: &str) -> Value {
     json!({"apiGroups": [""], "resources": [resource], "verbs": ["create"]})
 }
 
-/// Waits until so many pods of a target are ready, and the budgets know it; gives the uid of each.
-async fn ready(rollcall: &Installation, target: &str, number: usize) -> BTreeMap<String, String> {
-    let namespace = rollcall.target(target);
-    let pods: Api<Pod> = Api::namespaced(rollcall.admin.clone(), &namespace);
-    let budgets: Api<PodDisruptionBudget> = Api::namespaced(rollcall.admin.clone(), &namespace);
-    eventually("the pods are ready", || async {
-        let all = pods.list(&ListParams::default()).await.unwrap().items;
-        let runs = |pod: &&Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running");
-        let ready: BTreeMap<_, _> = all.iter().filter(runs).map(|pod| (pod.name_any(), pod.uid().unwrap())).collect();
-        let counted =
-            budgets.list(&ListParams::default()).await.unwrap().items.into_iter().all(|budget| {
-                budget.status.is_some_and(|status| status.current_healthy == 2 && status.expected_pods == 2)
-            });
-        (ready.len() == number && all.len() == number && counted).then_some(ready)
-    })
-    .await
-}
-
 /// Ten people under a policy that has pods evicted.
 async fn company(story: &str, targets: &[(&str, Consent)]) -> (Installation, Running, Node, People) {
     let rollcall = Installation::new(story, targets).await;
@@ -91,27 +49,6 @@ async fn company(story: &str, targets: &[(&str, Consent)]) -> (Installation, Run
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     (rollcall, running, node, staff)
-}
-
-/// The Revocation of a person that evicts pods, once it waits for an approval.
-async fn waits(rollcall: &Installation, id: &str) -> Revocation {
-    eventually("the evictions wait", || async {
-        let all = rollcall.revocations(id).await;
-        let late = all.into_iter().find(|one| one.name_any().ends_with("-late-sessions-cut"))?;
-        let status = late.status.as_ref()?;
-        let shown = status.plan.as_ref().is_some_and(|plan| !plan.targets.is_empty());
-        (shown && status.gate.as_ref()?.reason == Reason::Late.as_str()).then_some(late)
-    })
-    .await
-}
-
-async fn reaches(rollcall: &Installation, name: &str, phase: Phase) -> RevocationStatus {
-    let api: Api<Revocation> = rollcall.api();
-    eventually(&format!("the evictions are {phase:?}"), || async {
-        let status = api.get(name).await.unwrap().status?;
-        (status.phase == Some(phase)).then_some(status)
-    })
-    .await
 }
 
 async fn says(rollcall: &Installation, id: &str, status: Status, reason: Reason) {
@@ -137,9 +74,9 @@ async fn pods_in_which_a_session_may_be_open_are_evicted_once_approved_and_no_ot
     let (rollcall, _running, _node, staff) = company("sessions", &targets).await;
     let (apps, far) = (rollcall.target("apps"), rollcall.target("far"));
     for (target, name) in [("apps", "web"), ("bens", "web"), ("far", "web")] {
-        deployment(&rollcall, target, name, 1).await;
+        deployment(&rollcall, target, name, "default", 1).await;
     }
-    make::<Pod>(&rollcall, "apps", json!({"metadata": {"name": "debug"}, "spec": pod_spec()})).await;
+    make::<Pod>(&rollcall, "apps", json!({"metadata": {"name": "debug"}, "spec": pod_spec("default")})).await;
     // One by a binding that others share, and that stays: what ends it is the freeze. One where nobody consented.
     may(&rollcall, "apps", &["7", "8"], "runs", opens("pods/exec")).await;
     may(&rollcall, "far", &["7"], "forwards", opens("pods/portforward")).await;
@@ -160,7 +97,7 @@ async fn pods_in_which_a_session_may_be_open_are_evicted_once_approved_and_no_ot
     assert!(!plan.contains(&rollcall.target("bens")), "{plan}");
 
     rollcall.learn(&staff.person("7").terminated()).await;
-    let late = waits(&rollcall, "7").await;
+    let late = late(&rollcall, "7", "-late-sessions-cut").await;
     let all = rollcall.revocations("7").await;
     let cut = all.into_iter().find(|one| !one.spec.late).and_then(|one| one.status).unwrap();
     assert_eq!(cut.phase, Some(Phase::Revoked));
@@ -226,14 +163,14 @@ async fn pods_in_which_a_session_may_be_open_are_evicted_once_approved_and_no_ot
 #[tokio::test]
 async fn a_budget_that_lets_nothing_go_is_kept_to_and_said_and_there_is_another_try() {
     let (rollcall, _running, _node, staff) = company("session-budget", &[("apps", Consent::Workloads)]).await;
-    deployment(&rollcall, "apps", "web", 2).await;
-    deployment(&rollcall, "apps", "api", 1).await;
+    deployment(&rollcall, "apps", "web", "default", 2).await;
+    deployment(&rollcall, "apps", "api", "default", 1).await;
     // It is bound to nobody else, so it goes with the cut; and a name is enough.
     let rule = json!({"apiGroups": [""], "resources": ["pods/attach"], "verbs": ["get"]});
     may(&rollcall, "apps", &["7"], "attaches", rule).await;
     let pods = ready(&rollcall, "apps", 4).await;
     rollcall.learn(&staff.person("7").terminated()).await;
-    let late = waits(&rollcall, "7").await;
+    let late = late(&rollcall, "7", "-late-sessions-cut").await;
     assert_eq!(late.status.clone().unwrap().plan.unwrap().targets.len(), 4);
 
     rollcall.approve(&late);
@@ -278,7 +215,7 @@ async fn the_revoker_stolen_evicts_no_pod_but_those_that_are_listed() {
     let targets = [("apps", Consent::Workloads), ("plain", Consent::Accounts), ("none", Consent::None)];
     let rollcall = Installation::new("session-cage", &targets).await;
     let [apps, plain, none] = ["apps", "plain", "none"].map(|name| rollcall.target(name));
-    let pod = |name: &str| json!({"metadata": {"name": name}, "spec": pod_spec()});
+    let pod = |name: &str| json!({"metadata": {"name": name}, "spec": pod_spec("default")});
     let mut uids = BTreeMap::new();
     for (namespace, name) in [
         (apps.as_str(), "listed"),

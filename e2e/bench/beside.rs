@@ -154,7 +154,7 @@ pub async fn bare(rollcall: &Installation, a_second: f64) {
     calls.join_all().await;
 }
 
-/// The figures of the other user: beside nothing, beside a batch, beside the script, and beside as many bare calls.
+/// The figures of the other user: alone, during a batch, during the script, and during as many bare calls.
 pub fn figures(idle: f64, batch: f64, script: f64, bare: f64) -> Vec<Figure> {
     let explains = |figure, value| Figure { figure, value, unit: "ms", bar: None };
     vec![

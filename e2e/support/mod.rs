@@ -28,4 +28,5 @@ pub mod tokens;
 pub mod vendor;
 pub mod waiting;
 pub mod webhook;
+pub mod workloads;
 pub mod zoo;

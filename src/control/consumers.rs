@@ -3,14 +3,12 @@
 //! It is not watched: that would take eight watches in every consenting namespace, for ever, and the right to watch where
 //! `list` is enough. A plan that waits is drawn again now and then, and the revoker lists again before it acts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
-
 use super::Context;
+use super::recent::Recent;
 use crate::kube::inventory::{self, Workloads};
 use crate::kube::outcome::Fault;
 
@@ -19,11 +17,9 @@ const FRESH: Duration = Duration::from_secs(2);
 /// Namespaces listed at once for one plan.
 const AT_ONCE: usize = 8;
 
-type Slot = Arc<Mutex<Option<(Instant, Option<Arc<Workloads>>)>>>;
-
 /// The last lists.
 #[derive(Default)]
-pub struct Consumers(Mutex<HashMap<String, Slot>>);
+pub struct Consumers(Recent<Workloads>);
 
 impl Consumers {
     /// Names of the accounts that anything uses, by namespace; one that may not be read is left out: nobody knows.
@@ -48,27 +44,6 @@ impl Consumers {
     }
 
     async fn workloads(&self, ctx: &Context, namespace: &str) -> Result<Option<Arc<Workloads>>, Fault> {
-        let slot = {
-            let mut slots = self.0.lock().await;
-            slots.retain(|_, slot| match slot.try_lock() {
-                Ok(known) => known.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH),
-                Err(_) => true, // somebody is asking
-            });
-            Arc::clone(slots.entry(namespace.to_owned()).or_default())
-        };
-        let mut known = slot.lock().await;
-        if let Some((at, workloads)) = &*known
-            && at.elapsed() < FRESH
-        {
-            return Ok(workloads.clone());
-        }
-        let begun = Instant::now();
-        let workloads = match inventory::workloads(&ctx.client, namespace).await {
-            Ok(workloads) => Some(Arc::new(workloads)),
-            Err(fault) if fault.is_forbidden() => None,
-            Err(fault) => return Err(fault),
-        };
-        *known = Some((begun, workloads.clone()));
-        Ok(workloads)
+        self.0.of(namespace, FRESH, inventory::workloads(&ctx.client, namespace)).await
     }
 }

@@ -33,6 +33,7 @@ pub mod owned;
 mod owned_status;
 mod person;
 mod queue;
+mod recent;
 mod rechecks;
 mod recreates;
 mod retention;

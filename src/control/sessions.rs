@@ -6,17 +6,16 @@
 //! ```
 //! Nothing of it begins before the user names are frozen: until then another session could be opened.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::Context;
 use super::freeze::first;
+use super::recent::Recent;
 use crate::api::policy::Sessions as Wanted;
 use crate::api::revocation::Remaining;
 use crate::api::{Revocation, SyncPolicy, convert};
@@ -34,39 +33,15 @@ const FRESH: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 8;
 const MAX_LISTED: usize = 64;
 
-/// Pods of a namespace; none where control may not list them.
-type Listed = Option<Arc<Vec<Pod>>>;
-type Slot = Arc<Mutex<Option<(Instant, Listed)>>>;
-
 /// The last lists of pods: many who leave together could open sessions in the same namespaces.
 #[derive(Default)]
-pub struct Sessions(Mutex<HashMap<String, Slot>>);
+pub struct Sessions(Recent<Vec<Pod>>);
 
 impl Sessions {
-    /// The pods that run in a namespace.
-    async fn pods(&self, ctx: &Context, namespace: &str) -> Result<Listed, Fault> {
-        let slot = {
-            let mut slots = self.0.lock().await;
-            slots.retain(|_, slot| match slot.try_lock() {
-                Ok(known) => known.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH),
-                Err(_) => true, // somebody is asking
-            });
-            Arc::clone(slots.entry(namespace.to_owned()).or_default())
-        };
-        let mut known = slot.lock().await;
-        if let Some((at, pods)) = &*known
-            && at.elapsed() < FRESH
-        {
-            return Ok(pods.clone());
-        }
-        let begun = Instant::now();
-        let pods = match pods::of_namespace(&ctx.client, namespace).await {
-            Ok(pods) => Some(Arc::new(pods.running)),
-            Err(fault) if fault.is_forbidden() => None,
-            Err(fault) => return Err(fault),
-        };
-        *known = Some((begun, pods.clone()));
-        Ok(pods)
+    /// The pods that run in a namespace; none where control may not list them.
+    async fn pods(&self, ctx: &Context, namespace: &str) -> Result<Option<Arc<Vec<Pod>>>, Fault> {
+        let running = async { Ok(pods::of_namespace(&ctx.client, namespace).await?.running) };
+        self.0.of(namespace, FRESH, running).await
     }
 }
 

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use super::Failure;
 use super::cluster::Cluster;
 use super::output::Output;
-use super::people::{World, why};
+use super::people::answer::Command;
+use super::people::{World, why, words};
 use super::terminal::{plain, table};
-use crate::api::condition::{Condition, ConditionType};
+use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::policy::Mode;
 use crate::api::revocation::Phase;
 use crate::api::{HRConnection, Revocation, SyncPolicy};
@@ -154,18 +155,17 @@ fn waits(world: &World) -> Vec<Waits> {
         let name = connection.name_any();
         all.push(Waits {
             what: format!("the newest response of {name} is held: {}", attempt.outcome),
-            command: format!("kubectl rollcall accept {name} --response {digest}"),
+            command: to_type(&Command::Accept(name, digest.clone())),
         });
     }
     for revocation in &world.revocations {
         let (name, status) = (revocation.name_any(), revocation.status.as_ref());
         let gate = status.and_then(|status| status.gate.as_ref());
         match (phase(revocation), gate) {
-            (Some(Phase::Held), Some(gate)) if gate.batch.is_none() && ASKS.contains(&gate.reason.as_str()) => all
-                .push(Waits {
-                    what: format!("{name} waits: {}", gate.reason),
-                    command: format!("kubectl rollcall approve {name}"),
-                }),
+            (Some(Phase::Held), Some(gate)) if gate.batch.is_none() && asks(&gate.reason) => all.push(Waits {
+                what: format!("{name} waits: {}", gate.reason),
+                command: to_type(&Command::Approve(name)),
+            }),
             (Some(Phase::Failed), _) => all.push(Waits {
                 what: format!("{name} failed"),
                 command: format!("kubectl rollcall why {}", revocation.spec.person),
@@ -175,13 +175,22 @@ fn waits(world: &World) -> Vec<Waits> {
     }
     all.extend(world.batches().into_iter().map(|(batch, revocations)| Waits {
         what: format!("{revocations} Revocations of one batch are over the limits"),
-        command: format!("kubectl rollcall approve --batch {batch}"),
+        command: to_type(&Command::ApproveBatch(batch.to_owned())),
     }));
     all
 }
 
+/// The command alone, as `why` gives it. Those that wait here need no namespace.
+fn to_type(command: &Command) -> String {
+    words::advice(command, "").command.unwrap_or_default()
+}
+
 /// Gates that a human's approval opens.
-const ASKS: [&str; 4] = ["Baseline", "Late", "LeavesScope", "ApprovalExpired"];
+const ASKS: [Reason; 4] = [Reason::Baseline, Reason::Late, Reason::LeavesScope, Reason::ApprovalExpired];
+
+fn asks(gate: &str) -> bool {
+    ASKS.iter().any(|reason| reason.as_str() == gate)
+}
 
 fn page(glance: &Glance) -> String {
     let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
