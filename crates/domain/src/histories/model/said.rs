@@ -12,6 +12,8 @@ use crate::employee::{Employee, ReportedStatus, Status, Text};
 #[derive(Clone)]
 pub(super) struct Said {
     pub(super) status: ReportedStatus,
+    /// The last that was said of themselves, and not of another human by their id.
+    own_status: ReportedStatus,
     pub(super) start: Option<Date>,
     pub(super) last_day: Option<Date>,
     pub(super) urgent: bool,
@@ -92,7 +94,8 @@ pub(super) fn said(one: &Employee, earlier: Option<&Said>, vouched: bool, now: T
         let of_another_human = Some(Box::new(said(one, earlier.of_another_human.as_deref(), vouched, now)));
         return Said { status, last_day, urgent, of_another_human, ..earlier.clone() };
     }
-    let came_back = earlier.is_some_and(|earlier| earlier.status == terminated) && one.reported_status != terminated;
+    let came_back =
+        earlier.is_some_and(|earlier| earlier.own_status == terminated) && one.reported_status != terminated;
     let mut named = earlier.map(|earlier| earlier.named.clone()).unwrap_or_default();
     let earlier = earlier.filter(|_| !came_back);
     let ahead = one.last_day.filter(|day| *day >= today);
@@ -105,6 +108,7 @@ pub(super) fn said(one: &Employee, earlier: Option<&Said>, vouched: bool, now: T
     }
     Said {
         status: one.reported_status,
+        own_status: one.reported_status,
         start: one.start,
         last_day: one.last_day,
         urgent: one.urgent,
