@@ -65,7 +65,9 @@ pub async fn evict(ctx: &Context, namespace: &str, (name, uid): (&str, &str), as
     let api: Api<LivePod> = Api::namespaced(ctx.impatient.clone(), namespace);
     match call_within(ANSWERED, "evict a pod", api.evict(name, uid, ask)).await {
         Ok(()) => Ok(Evicted::Yes),
-        Err(fault) if fault.is_not_found() || fault.is_conflict() => Ok(Evicted::Yes), // another one has its name
+        Err(fault) if fault.is_not_found() => Ok(Evicted::Yes),
+        // Another one may have its name, or something else changed at that moment: the next look tells.
+        Err(fault) if fault.is_conflict() && ask => Ok(Evicted::Yes),
         Err(fault) if fault.call_failure() == Some(CallFailure::TooManyRequests) => Ok(Evicted::Budget),
         Err(fault) if fault.is_refusal() => Ok(Evicted::Refused(act::layer(&fault))),
         Err(fault) => Err(fault),

@@ -97,6 +97,15 @@ async fn a_pod_that_does_not_end_is_left_and_the_next_of_its_workload_waits_for_
     assert!(ended["web-2"].1.contains("are not ready"), "{ended:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_conflict_is_no_eviction_and_is_asked_again() {
+    let scenario = lists(Scenario::default(), "apps", &[pod("web-1", "web", true)]);
+    let scenario = scenario.meanwhile(on(&eviction("apps", "web-1")).fails(409));
+    let (outcome, said, _) = &ended(&scenario, &[seen("apps", "web-1")], 1).await["web-1"];
+    assert_eq!(*outcome, StepOutcome::Failed);
+    assert!(!said.contains("accepted") && said.contains("409"), "{said}");
+}
+
 fn place(targets: &[Seen], most: usize) -> Place<'_> {
     let mut place = Place::new("apps", most);
     for seen in targets {
