@@ -10,7 +10,9 @@ use crate::api::{Person, Revocation, convert};
 use crate::control::count::Wish;
 use crate::control::owned_status::{ControlStatus, Ending};
 use crate::control::{Context, hooks, seal};
+use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
+use crate::kube::named::Api;
 use crate::kube::outcome::{Fault, Report};
 use domain::gate::LeaverStatus;
 use domain::ledger::Allowance;
@@ -27,8 +29,16 @@ pub(super) async fn nothing_owned(
     end(ctx, inputs, part, part.ending(Phase::Revoked).released(now)).await
 }
 
-/// The reason is gone before anything was done.
+/// The reason is gone before anything was done, by a live read of the person too: a process that has just begun to lead may see the
+/// Revocation before it sees the termination, and what is cancelled is not made again.
 pub(super) async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus) -> Result<Report, Fault> {
+    let people: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let person = call("read the person", people.get_opt(&inputs.revocation.spec.person)).await?;
+    let live = GateInputs { person, ..inputs.clone() };
+    if live.facts().leaver_status != LeaverStatus::Employed {
+        let cause = "the person has left or is on leave by a live read, which the watch does not show yet".to_owned();
+        return Err(Fault::Transient { doing: "cancel", cause });
+    }
     leave_the_count(ctx, inputs); // first: nobody waits behind a seal that is not to be had
     end(ctx, inputs, part, part.ending(Phase::Cancelled)).await
 }

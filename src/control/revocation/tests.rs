@@ -1,4 +1,5 @@
 use super::*;
+use crate::kube::scenario::{Scenario, on};
 use domain::gate::Approval;
 use serde_json::{Value, json};
 
@@ -136,5 +137,41 @@ fn what_waits_for_a_day_after_it_was_due_has_been_held_long() {
         ("a removal that was due", "2026-03-08T00:00:00Z", "2026-03-01T00:00:00Z", true),
     ] {
         assert_eq!(held_long(&made(due, at), now), expected, "{situation}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_cancelled_whose_termination_stands_by_a_live_read_that_the_watch_is_behind_of() {
+    let seen: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let cut = format!("{}-cut", domain::roster::termination_id("p-7", seen));
+    let mut revocation = revocation(None, Value::Null);
+    revocation.metadata.name = Some(cut);
+    let person = |state: &str| {
+        json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "Person", "metadata": {"name": "p-7", "uid": "u-7"},
+            "spec": {"records": [{"connection": "hq", "id": "7"}]},
+            "status": {"policy": "everyone", "employment": {"state": state, "since": seen, "seen": seen, "timeZone": "UTC", "why": state}}})
+    };
+    let inputs = GateInputs {
+        revocation: revocation.clone(),
+        person: Some(serde_json::from_value(person("Active")).unwrap()),
+        policy: None,
+        trusted: true,
+        ledger: None,
+        stopped: None,
+    };
+    assert_eq!(inputs.facts().leaver_status, LeaverStatus::Employed, "by the watch");
+    let read =
+        |state: &str| on("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/people/p-7").answers(person(state));
+    let seals = on("GET /api/v1/namespaces/rollcall/configmaps/rollcall-evidence-head").fails(403);
+    for (state, scenario, said) in [
+        ("Terminated", Scenario::default().then(read("Terminated")), "by a live read"),
+        ("Active", Scenario::default().then(read("Active")).then(seals), "403"),
+    ] {
+        let options = super::super::Options { namespace: "rollcall".into(), ..Default::default() };
+        let ctx = Context::new(scenario.client(), options, || NOW, Arc::default());
+        let mut part = ControlStatus::of(&revocation);
+        let fault = cancel(&ctx, &inputs, &mut part).await.unwrap_err().to_string();
+        assert!(fault.contains(said) && part.phase.is_none(), "{state}: {fault}");
+        scenario.is_over();
     }
 }
