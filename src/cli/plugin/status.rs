@@ -27,9 +27,9 @@ pub struct Options {
     /// An HRConnection: how it stands, and its trust over time. Or a person: then this is `rollcall why`. A Person's name, an HR
     /// record (`hq/7`), an address, or a user name
     #[arg(value_name = "CONNECTION|PERSON")]
-    of: Option<String>,
+    connection_or_person: Option<String>,
     /// Show names and addresses of that person
-    #[arg(long, requires = "of")]
+    #[arg(long, requires = "connection_or_person")]
     unmask: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
@@ -94,7 +94,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let client = options.cluster.client().await?;
     let (namespace, output) = (options.cluster.namespace(), options.output);
     let world = during(READING, World::read(&client, namespace)).await?;
-    if let Some(of) = &options.of {
+    if let Some(of) = &options.connection_or_person {
         let Some(connection) = connection::named(&world.connections, of) else {
             return why::about(&client, &world, of, options.unmask, output).await;
         };

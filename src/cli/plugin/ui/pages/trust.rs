@@ -8,6 +8,8 @@ use crate::cli::plugin::ui::frame::{Tone, chip, lasts, nothing, or_nothing, tabl
 
 /// The strip goes back so far at most; the table goes back as far as is known.
 const DRAWN: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A strip that is shorter ends now.
+const SHORT: SignedDuration = SignedDuration::from_hours(48);
 /// A part of the strip is at least so wide, of a hundred: a short time without an answer is seen too.
 const LEAST: f64 = 0.6;
 
@@ -16,10 +18,11 @@ pub fn over_time(spells: &[Spell], now: Timestamp) -> Html {
     let Some(oldest) = spells.last() else {
         return el("p", &[("class", "empty")], "Nothing is known yet: it is remembered from the next read on.");
     };
-    let begins = now.checked_sub(DRAWN).map_or(oldest.from, |earliest| oldest.from.max(earliest)).min(now);
+    let ends = drawn_until(oldest.from, now);
+    let begins = ends.checked_sub(DRAWN).map_or(oldest.from, |earliest| oldest.from.max(earliest)).min(ends);
     let head = ["From", "For", "Trusted", "Reason", "People read"];
     Html::from([
-        strip(spells, begins, now),
+        strip(spells, begins, ends),
         el("p", &[("class", "small")], vec![time(begins), Html::from(" until now")]),
         el(
             "ul",
@@ -32,6 +35,14 @@ pub fn over_time(spells: &[Spell], now: Timestamp) -> Html {
         ),
         table("Its trust over time", &head, spells.iter().map(|one| row(one, now)).collect()),
     ])
+}
+
+/// Where the strip ends: with the hour, once it is long enough that nobody sees that. A page that is looked at replaces what changed, and
+/// time alone is no change.
+fn drawn_until(oldest: Timestamp, now: Timestamp) -> Timestamp {
+    let hour = now.as_second().saturating_add(3_599).div_euclid(3_600).saturating_mul(3_600);
+    let ends = Timestamp::from_second(hour).unwrap_or(now);
+    if now.duration_since(oldest) < SHORT { now } else { ends }
 }
 
 fn row(one: &Spell, now: Timestamp) -> Vec<Html> {
@@ -133,6 +144,18 @@ mod tests {
         assert_eq!(html.matches("<rect").count(), 2, "{html}");
         assert!(html.contains("x=\"99.40\" y=\"0\" width=\"0.60\""), "it stays within the strip: {html}");
         assert!(html.contains("of the last 30 d") && html.contains("Empty"), "the table has all of it: {html}");
+    }
+
+    #[test]
+    fn time_alone_changes_nothing_that_is_drawn() {
+        let spells = [spell(50, None, "TimedOut", None), spell(0, Some(50), "Trusted", Some(411))];
+        let drawn = |minutes: i64| over_time(&spells, at(24 * 40) + SignedDuration::from_mins(minutes));
+        assert_eq!(drawn(1).as_str(), drawn(59).as_str());
+        let young = [spell(0, None, "Trusted", Some(411))];
+        assert_eq!(
+            drawn_until(young[0].from, at(1) + SignedDuration::from_mins(1)),
+            at(1) + SignedDuration::from_mins(1)
+        );
     }
 
     #[test]
