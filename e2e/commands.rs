@@ -24,6 +24,19 @@ async fn an_admin_sees_what_is_wrong_reads_now_and_holds_somebody() {
     assert!(rollcall.fails(&["resume", &hq]).contains("is not suspended"));
     rollcall.learn(&staff).await;
 
+    // What the source was trusted with, and when not, is kept on the connection, and told.
+    let shown: Value = serde_json::from_str(&rollcall.succeeds(&["status", &hq, "--output", "json"])).unwrap();
+    let trust = shown["trust"].as_array().unwrap();
+    let told: Vec<_> = trust.iter().map(|one| (&one["trusted"], one["reason"].as_str().unwrap())).collect();
+    assert_eq!(
+        told[..3],
+        [(&json!(true), "Trusted"), (&json!(false), "Missing"), (&json!(true), "Trusted")],
+        "{shown}"
+    );
+    assert_eq!((&trust[0]["people"], &trust[1]["people"]), (&json!(people), &Value::Null), "{shown}");
+    let listed = rollcall.succeeds(&["status", &hq]);
+    assert!(listed.contains("TRUSTED") && listed.contains("Missing"), "{listed}");
+
     // A hold keeps a leaver's access, and shows by whom.
     let record = format!("{hq}/7");
     rollcall.succeeds(&["hold", &record, "--reason", "a dispute", "--yes"]);
@@ -44,6 +57,42 @@ async fn an_admin_sees_what_is_wrong_reads_now_and_holds_somebody() {
         events.contains("OBJECT") && events.contains("hrconnection/") && !events.contains("@example.com"),
         "{events}"
     );
+
+    // Each command that prints data prints the same as JSON and as YAML, and for people.
+    for command in [
+        &["status"] as &[&str],
+        &["status", &hq],
+        &["status", &record],
+        &["why", &record],
+        &["people", "--findings"],
+        &["people", "--movers"],
+        &["plan", &format!("{hq}/2")],
+        &["review"],
+        &["review", &record],
+        &["events"],
+        &["coverage"],
+        &["consents"],
+        &["hooks", "list"],
+        &["data", &hq],
+        &["report", "leavers"],
+        &["report", "access-review"],
+        &["grants"],
+    ] {
+        let said = |form: &str| rollcall.succeeds(&[command, &["--output", form]].concat());
+        assert!(!said("table").is_empty() && said("wide").len() >= said("table").len(), "{command:?}");
+        // What is told of a moment, or of another form, is another value each time.
+        let apart = ["plan", "report", "grants", "events"].contains(&command[0]);
+        let [as_json, as_yaml] = [said("json"), said("yaml")];
+        let of_json: Value = serde_json::from_str(&as_json).unwrap_or_else(|why| panic!("{command:?}: {why}"));
+        if !apart {
+            let of_yaml: Value = serde_saphyr::from_str(&as_yaml).unwrap_or_else(|why| panic!("{command:?}: {why}"));
+            assert_eq!(of_yaml, of_json, "{command:?}");
+        }
+        for said in [&as_json, &as_yaml, &said("wide")] {
+            assert!(!said.contains("@example.com") || command[0] == "data", "{command:?}: {said}");
+            assert!(!said.contains('\u{1b}'), "no colours: {command:?}");
+        }
+    }
 
     // The doctor finds what was broken, and that nobody runs the Deployments' pods here.
     rollcall.stop("why");

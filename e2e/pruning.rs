@@ -104,7 +104,7 @@ async fn old_evidence_goes_into_a_folder_and_out_of_the_cluster_and_the_chain_go
     let newest = Start::read(&start).unwrap().newest;
     assert_eq!((newest.from, &newest.last, newest.by.as_str()), (1, &heads[4], "carol"));
     let said = rollcall.succeeds(&["evidence", "verify"]);
-    assert!(said.contains("1 records verify") && said.contains("1 to 4 were pruned by carol on "), "{said}");
+    assert!(said.contains("1 record verifies") && said.contains("1 to 4 were pruned by carol on "), "{said}");
     let said = rollcall.succeeds(&["evidence", "verify", "--dir", &out]);
     assert!(said.contains("5 records verify"), "the folder has all of it: {said}");
 

@@ -90,7 +90,7 @@ async fn a_chain_that_was_rewritten_or_cut_off_is_refused_and_a_key_that_the_old
     let out = dir.path("out");
     rollcall.succeeds(&["evidence", "export", "--dir", &out]);
     let checked = rollcall.succeeds(&["evidence", "verify", "--dir", &out, "--key", &first_file]);
-    assert!(checked.contains("1 records verify") && checked.contains("Signed up to record 1 by key"), "{checked}");
+    assert!(checked.contains("1 record verifies") && checked.contains("Signed up to record 1 by key"), "{checked}");
     let said = rollcall.fails(&["evidence", "verify", "--dir", &out, "--key", &wrong_file]);
     assert!(said.contains("neither is the given key nor was signed by it"), "{said}");
 

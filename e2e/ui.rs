@@ -154,6 +154,13 @@ async fn every_page_is_whole_at_three_widths_with_ten_thousand_people_and_breaks
         }
     }
     assert!(slow.is_empty(), "{slow:?}");
+    assert_eq!(chromium.goes(&tab, &format!("{place}connections")), 200);
+    let text = chromium.text(&tab);
+    for told in ["Responses were trusted for 9", "TimedOut", "Shrunk"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let drawn = "document.querySelectorAll('#connection-0 [aria-label^=\"responses were trusted\"] rect').length";
+    assert_eq!(chromium.value(&tab, drawn), 2, "what ended before the strip begins is not drawn");
     let listed: BTreeSet<String> =
         api.asked(company::PEOPLE).into_iter().filter(|asked| !asked.contains("watch=true")).collect();
     assert!(listed.iter().all(|asked| asked.contains("limit=")), "the API is read by pages: {listed:?}");
@@ -382,7 +389,7 @@ async fn a_leaver_is_seen_to_be_refused_while_the_page_is_looked_at_and_it_says_
     })
     .await;
     assert_eq!(chromium.goes(&tab, &format!("{place}evidence")), 200);
-    chromium.until(&tab, "the evidence verifies", "document.body.innerText.includes('records verify, head')");
+    chromium.until(&tab, "the evidence verifies", "/records? verif(y|ies), head/.test(document.body.innerText)");
     let text: Value = chromium.value(&tab, "document.documentElement.outerHTML");
     assert!(!text.as_str().unwrap().contains(&rollcall.address("7")), "no address");
 }

@@ -277,6 +277,7 @@ impl Company {
             json!({"time": self.before(hours * 3_600 + 120), "response": "7f3a9b00c1d2", "employees": people, "highWater": people, "source": "s",
                 "statuses": {"Active": people - people / 20, "Leave": people / 50, "Terminated": people / 20 - people / 50}})
         };
+        let period = |hours: i64, trusted: bool, reason: &str, people: Option<u32>| json!({"from": self.before(hours * 3_600), "trusted": trusted, "reason": reason, "people": people});
         let hq = json!({
             "conditions": [
                 condition("Reachable", "True", "Answered", "It answers.", 900),
@@ -284,6 +285,7 @@ impl Company {
                 condition("Trusted", "True", "Trusted", "The newest response is trusted.", 300),
             ],
             "lastAttempt": {"time": self.before(120), "outcome": "Trusted", "response": "7f3a9b00c1d2"},
+            "trustHistory": [period(9 * 24, true, "Trusted", Some(people - 50)), period(9 * 24 + 3, false, "TimedOut", None), period(40 * 24, true, "Trusted", Some(people - 60))],
             "lastTrusted": trusted(people - 50, 0), "leaversLastSeen": self.before(7_200), "nextRun": self.before(-3_480),
         });
         let contractors = json!({
@@ -293,6 +295,7 @@ impl Company {
                 condition("Trusted", "False", "Shrunk", "312 of 402 people seen, 10% fewer is allowed. Nothing was changed.", 5),
             ],
             "lastAttempt": {"time": self.before(900), "outcome": "Shrunk", "response": "9b00c1d27f3a", "findings": ["312 of 402 people seen, 10% fewer is allowed"]},
+            "trustHistory": [period(4, false, "Shrunk", Some(312)), period(24 * 20, true, "Trusted", Some(402))],
             "lastTrusted": trusted(402, 5), "nextRun": self.before(-2_700),
         });
         vec![connection("hq", hq), connection("contractors", contractors)]

@@ -336,6 +336,11 @@ pub struct HRConnectionStatus {
     /// The newest trusted response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_trusted: Option<Trusted>,
+    /// Since when responses are trusted or not, and what was before: the newest first, at most 32 entries. Each lasted until the one
+    /// above it began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub trust_history: Vec<TrustPeriod>,
     /// What this source can report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
@@ -360,6 +365,22 @@ pub struct HRConnectionStatus {
     /// `spec.taken` of the ReadHint that the last read handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_hint: Option<Timestamp>,
+}
+
+/// A time in which all attempts to read the source came to the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TrustPeriod {
+    /// When the first of these attempts ended.
+    pub from: Timestamp,
+    /// Whether responses were trusted. What an attempt finds that finds nothing new is the trusted response of before.
+    pub trusted: bool,
+    /// `Trusted`, or the reason of the first finding.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// Number of people in the newest of these responses. Absent if there was no complete response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<u32>,
 }
 
 /// One attempt to read the source.

@@ -5,6 +5,7 @@
 //! the Makefile. Each YAML block is compared with the schemas, and each link is followed.
 
 mod commands;
+mod known;
 mod links;
 mod manifests;
 mod pages;

@@ -16,7 +16,7 @@ use kube::Client;
 use self::chain::Chain;
 use super::Failure;
 use super::cluster::Cluster;
-use super::terminal::{plain, say};
+use super::terminal::{many, plain, say};
 use crate::kube::named::Api;
 use domain::evidence::{self, Chained, Closed, Head, PublicKey, Record, SignedHead, Start, Summary};
 
@@ -120,7 +120,8 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             let chain = chain::read(&cluster.client().await?, cluster.namespace()).await?;
             if let Some(dir) = dir {
                 let written = folder::export(dir, &chain)?;
-                say(&format!("{} records in {}, {written} of them new.", chain.records.len(), dir.display()));
+                let records = many(chain.records.len(), "record", "records");
+                say(&format!("{records} in {}, {written} of them new.", dir.display()));
             } else {
                 verify(&chain, Vec::new(), &Trust::default())?; // what goes into a bucket stays there
                 say(&bucket::export(bucket, &chain).await?);
@@ -134,20 +135,19 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
 
 /// What a verified chain is, and what was pruned of it; `left` says what it means that some of that is there.
 fn told(summary: &Summary, start: Option<&Start>, left: &str) -> String {
-    let mut text = format!("{} records verify, head {} {}", summary.records, summary.head.index, summary.head.hash);
+    let verify = many(summary.records, "record verifies", "records verify");
+    let mut text = format!("{verify}, head {} {}", summary.head.index, summary.head.hash);
     let Some(Start { newest, .. }) = start else { return text };
     let (from, to) = (newest.from, newest.last.index);
     let which = if from == 1 { String::new() } else { format!(", {from} to {to}") };
     let (by, day) = (plain(&newest.by), newest.at.strftime("%Y-%m-%d"));
     text.push_str(&format!("; records 1 to {to} were pruned{which} by {by} on {day}"));
     if summary.pruned > 0 {
-        text.push_str(&format!("; {} of them are {left}", summary.pruned));
+        text.push_str(&format!("; {} {left}", many(summary.pruned, "of them is", "of them are")));
     }
     if summary.loose > 0 {
-        text.push_str(&format!(
-            "\n{} pruned records are there without the one after them: nothing shows that they are unchanged",
-            summary.loose
-        ));
+        let loose = many(summary.loose, "pruned record is", "pruned records are");
+        text.push_str(&format!("\n{loose} there without the one that follows: nothing shows that nobody changed it"));
     }
     text
 }
@@ -216,7 +216,7 @@ pub async fn look(client: &Client, namespace: &str, trust: &Trust) -> Result<Loo
 }
 
 fn broken(wrong: &[String]) -> Failure {
-    Failure::Refused(format!("the evidence is broken in {} places", wrong.len()))
+    Failure::Refused(format!("the evidence is broken in {}", many(wrong.len(), "place", "places")))
 }
 
 /// Checks the chain, that each of those that ended is in it, and what is trusted beside it; says what is wrong.
@@ -292,5 +292,12 @@ mod tests {
             assert_eq!(told(&summary, start, "here"), format!("212 records verify, head 812 5e0c{expected}"));
         }
         assert!(told(&summary(0, 2), Some(&first), "here").contains("\n2 pruned records are there without"));
+        let one = Summary { records: 1, pruned: 1, loose: 1, head };
+        let said = told(&one, Some(&first), "here");
+        assert!(
+            said.starts_with("1 record verifies, head 812 5e0c;") && said.contains("; 1 of them is here"),
+            "{said}"
+        );
+        assert!(said.contains("\n1 pruned record is there without the one that follows"), "{said}");
     }
 }

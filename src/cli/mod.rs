@@ -309,7 +309,7 @@ mod tests {
             "rollcall hold hq/7 --lift --reason why",
             "rollcall suspend hq",
             "rollcall status --unmask",
-            "rollcall status hq/7 -o json",
+            "rollcall review hq/7 --keep --reason why -o json",
             "rollcall stop --lift --reason why",
             "rollcall accept hq",
             "rollcall evidence export",

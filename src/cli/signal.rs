@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use self::key::SigningKey;
 use super::Failure;
-use super::terminal::say;
+use super::terminal::{many, say};
 use crate::kube::calls;
 use crate::tell::deliver::{BRIDGES, Receiver};
 use crate::tell::event;
@@ -163,7 +163,7 @@ async fn send(options: &Send) -> Result<(), Failure> {
     match failed {
         Some(why) => Err(Failure::Refused(why)),
         None => {
-            say(&format!("{} signals were delivered.", claims.len()));
+            say(&format!("{} delivered.", many(claims.len(), "signal was", "signals were")));
             Ok(())
         }
     }

@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(feature = "plugin"), allow(dead_code, reason = "the image has fewer commands"))]
 
+use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
 
 use comfy_table::Table;
@@ -15,6 +16,12 @@ const MAX_REASON_LEN: usize = 256;
 /// Shows one line. Nobody reading it any more, as after `| head`, is no reason to leave the work half done.
 pub fn say(line: &str) {
     let _ = writeln!(stdout(), "{line}");
+}
+
+/// A number with its noun: `1 record`, `2 records`.
+pub fn many<N: Display + PartialEq + From<u8>>(number: N, one: &str, more: &str) -> String {
+    let noun = if number == N::from(1) { one } else { more };
+    format!("{number} {noun}")
 }
 
 /// Asks; anything but `yes` is no.
@@ -88,6 +95,12 @@ mod tests {
         assert_eq!(plain("team-a/\u{1b}[2Knothing\r\n"), r"team-a/\u{1b}[2Knothing\r\n");
         assert_eq!(plain("ab\u{202e}dc"), r"ab\u{202e}dc");
         assert_eq!(plain("Zoë"), "Zoë");
+    }
+
+    #[test]
+    fn a_number_has_the_noun_that_goes_with_it() {
+        let counted = [0_u64, 1, 2].map(|number| many(number, "record", "records"));
+        assert_eq!(counted, ["0 records", "1 record", "2 records"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hris::Credential;
 use hris::Network;
-use hris::http::{Request, RetryPolicy, Sent, Transport};
+use hris::http::{Request, RetryPolicy, Sent, Transport, Unanswered};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
@@ -29,6 +29,8 @@ pub struct NotTaken {
     pub whose: Whose,
     /// In words; nothing of what was sent or answered.
     pub why: String,
+    /// The wait that the receiver asks for (`Retry-After`).
+    pub asked: Option<Duration>,
 }
 
 /// What was at fault.
@@ -44,14 +46,15 @@ impl NotTaken {
     /// Nobody knows whether it came.
     #[must_use]
     pub fn unanswered() -> Self {
-        Self { whose: Whose::Receiver, why: "unknown: the receiver did not answer in time".to_owned() }
+        let why = "unknown: the receiver did not answer in time".to_owned();
+        Self { whose: Whose::Receiver, why, asked: None }
     }
 }
 
-impl From<Failure> for NotTaken {
-    fn from(failure: Failure) -> Self {
+impl From<Unanswered> for NotTaken {
+    fn from(Unanswered { failure, asked }: Unanswered) -> Self {
         let of_event = matches!(failure, Failure::Status(status) if (400..500).contains(&status) && status != 408);
-        Self { whose: if of_event { Whose::Event } else { Whose::Receiver }, why: in_words(&failure) }
+        Self { whose: if of_event { Whose::Event } else { Whose::Receiver }, why: in_words(&failure), asked }
     }
 }
 
@@ -96,10 +99,10 @@ impl Receiver {
             largest: LARGEST,
             made: true,
         };
-        let asked = self.transport.ask(&request);
+        let asked = self.transport.ask_or_when(&request);
         match tokio::time::timeout_at(self.transport.deadline(), asked).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(failure)) => Err(failure.into()),
+            Ok(Err(unanswered)) => Err(unanswered.into()),
             Err(_) => Err(NotTaken::unanswered()),
         }
     }

@@ -54,6 +54,8 @@ const EACH: Duration = Duration::from_secs(10);
 /// Shortest and longest time before something is sent again; doubles each time.
 const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(60);
+/// A receiver that asks for more time than that (`Retry-After`) is asked again sooner.
+const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
 
 /// What it was started with.
 #[derive(Clone, Debug)]
@@ -175,6 +177,13 @@ fn later(before: Option<(u32, Instant)>, now: Instant) -> (u32, Instant) {
     (failures, now + wait(failures))
 }
 
+/// The same where the receiver asked for a wait: never sooner than it asks, up to a bound, and never sooner than without.
+fn as_asked(before: Option<(u32, Instant)>, asked: Option<Duration>, now: Instant) -> (u32, Instant) {
+    let (failures, until) = later(before, now);
+    let asked = asked.map_or(now, |asked| now + asked.min(LONGEST_ASKED));
+    (failures, until.max(asked))
+}
+
 struct Teller<'a> {
     options: &'a Options,
     maps: Api<ConfigMap>,
@@ -227,7 +236,7 @@ impl Teller<'_> {
         let source = self.options.source.as_str();
         let each = futures::stream::iter(batch).map(|waiting| one_after_another(&receiver, source, waiting));
         let ended: Vec<Ended> = each.buffer_unordered(AT_ONCE).collect().await;
-        let mut goes_on = true;
+        let (mut goes_on, mut longest) = (true, None);
         for Ended { person, told, lost, refused } in ended {
             if lost > 0 && !told.is_empty() {
                 tracing::warn!(person, lost, "turns of a Person came and went before they could be told");
@@ -236,10 +245,11 @@ impl Teller<'_> {
                 self.metrics.event("Delivered");
                 self.told.note(&due.uid, due.mark);
             }
-            let Some(NotTaken { whose, why }) = refused else {
+            let Some(NotTaken { whose, why, asked }) = refused else {
                 self.pace.people.remove(&person);
                 continue;
             };
+            longest = longest.max(asked);
             match whose {
                 Whose::Event => {
                     self.metrics.event("Refused");
@@ -259,7 +269,7 @@ impl Teller<'_> {
                 Whose::Receiver => self.metrics.event("NotDelivered"),
             }
         }
-        self.pace.receiver = if goes_on { None } else { Some(later(self.pace.receiver, Instant::now())) };
+        self.pace.receiver = if goes_on { None } else { Some(as_asked(self.pace.receiver, longest, Instant::now())) };
         if let Err(fault) = self.told.write(&self.maps).await {
             tracing::warn!(%fault, "what was told is not written down yet");
         }
@@ -341,6 +351,26 @@ mod tests {
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         assert_eq!(wait(u32::MAX), LATEST);
+    }
+
+    #[test]
+    fn a_receiver_is_left_alone_for_as_long_as_it_asks_and_for_an_hour_at_most() {
+        let now = Instant::now();
+        let seconds = Duration::from_secs;
+        for (failures, asked, expected) in [
+            (0, None, 1),
+            (0, Some(0), 1),
+            (0, Some(45), 45),
+            (5, Some(45), 45),
+            (6, Some(45), 60),
+            (9, Some(300), 300),
+            (0, Some(86_400), 3_600),
+            (0, Some(u64::MAX), 3_600),
+        ] {
+            let before = (failures > 0).then(|| (failures - 1, now));
+            let (count, until) = as_asked(before, asked.map(seconds), now);
+            assert_eq!((count, until - now), (failures, seconds(expected)), "{failures} {asked:?}");
+        }
     }
 
     #[test]

@@ -131,6 +131,14 @@ pub struct HttpResponse {
     pub unchanged: bool,
 }
 
+/// That there is no answer that could be used.
+pub struct Unanswered {
+    /// Why; the last try's where there were several.
+    pub failure: Failure,
+    /// The wait that the source asks for, which was longer than there was time, or after the last try.
+    pub asked: Option<Duration>,
+}
+
 /// How one try went wrong.
 enum Wrong {
     /// Another try would end the same way.
@@ -173,24 +181,35 @@ impl Transport {
     /// # Errors
     /// See `Failure`; the last try's where there were several.
     pub async fn ask(&self, request: &Request<'_>) -> Result<HttpResponse, Failure> {
-        check(&request.url, &self.network)?;
+        self.ask_or_when(request).await.map_err(|unanswered| unanswered.failure)
+    }
+
+    /// The same, for who comes back by itself: with the wait that the source asks for.
+    ///
+    /// # Errors
+    /// As of `ask`.
+    pub async fn ask_or_when(&self, request: &Request<'_>) -> Result<HttpResponse, Unanswered> {
+        let ended = |failure: Failure, asked: Option<Duration>| Err(Unanswered { failure, asked });
+        if let Err(refused) = check(&request.url, &self.network) {
+            return ended(refused, None);
+        }
         let (mut throttled, mut faults) = (0, 0);
         loop {
-            let (wait, failure) = match self.once(request).await {
+            let (wait, failure, asked) = match self.once(request).await {
                 Ok(answer) => return Ok(answer),
                 Err(Wrong::Throttled(asked)) if throttled < self.retry.throttled => {
                     throttled += 1;
-                    (asked.unwrap_or_else(|| self.backoff(throttled)), Failure::Throttled)
+                    (asked.unwrap_or_else(|| self.backoff(throttled)), Failure::Throttled, asked)
                 }
                 Err(Wrong::Fault(failure)) if faults < self.retry.faults => {
                     faults += 1;
-                    (self.backoff(faults), failure)
+                    (self.backoff(faults), failure, None)
                 }
-                Err(Wrong::Throttled(_)) => return Err(Failure::Throttled),
-                Err(Wrong::Final(failure) | Wrong::Fault(failure)) => return Err(failure),
+                Err(Wrong::Throttled(asked)) => return ended(Failure::Throttled, asked),
+                Err(Wrong::Final(failure) | Wrong::Fault(failure)) => return ended(failure, None),
             };
             if wait >= self.deadline.saturating_duration_since(Instant::now()) {
-                return Err(failure);
+                return ended(failure, asked);
             }
             tokio::time::sleep(wait).await;
         }

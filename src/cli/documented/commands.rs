@@ -8,146 +8,10 @@ use clap::error::ErrorKind;
 use regex::Regex;
 use serde_json::Value;
 
+use super::known::{OTHERS, VERBS, WITH_VALUE, known};
 use super::schemas::{Schemas, leads_somewhere};
 use super::shell::Command;
 use crate::api::condition::ConditionType;
-
-/// Programs that pages may use and of which nothing is checked.
-const OTHERS: [&str; 32] = [
-    "argocd",
-    "base64",
-    "cat",
-    "cd",
-    "cosign",
-    "curl",
-    "date",
-    "docker",
-    "echo",
-    "export",
-    "flux",
-    "git",
-    "go",
-    "gpg",
-    "grep",
-    "head",
-    "install",
-    "jq",
-    "kind",
-    "mkdir",
-    "oc",
-    "openssl",
-    "oras",
-    "printf",
-    "sed",
-    "sha256sum",
-    "sleep",
-    "source",
-    "tar",
-    "tee",
-    "trap",
-    "zcat",
-];
-
-const VERBS: [&str; 23] = [
-    "annotate",
-    "api-resources",
-    "apply",
-    "auth",
-    "cluster-info",
-    "config",
-    "create",
-    "delete",
-    "describe",
-    "diff",
-    "exec",
-    "explain",
-    "get",
-    "krew",
-    "label",
-    "logs",
-    "patch",
-    "port-forward",
-    "replace",
-    "rollout",
-    "top",
-    "version",
-    "wait",
-];
-
-/// Options of kubectl that take the next word.
-const WITH_VALUE: [&str; 33] = [
-    "-n",
-    "-o",
-    "-f",
-    "-k",
-    "-l",
-    "-p",
-    "-c",
-    "-s",
-    "-L",
-    "--as",
-    "--as-group",
-    "--container",
-    "--context",
-    "--duration",
-    "--field-manager",
-    "--field-selector",
-    "--filename",
-    "--for",
-    "--from",
-    "--kubeconfig",
-    "--kustomize",
-    "--namespace",
-    "--output",
-    "--patch",
-    "--patch-file",
-    "--selector",
-    "--server",
-    "--since",
-    "--tail",
-    "--timeout",
-    "--token",
-    "--type",
-    "--subresource",
-];
-
-/// Kinds of Kubernetes, and of what Rollcall works with, as kubectl takes them.
-const KINDS: [&str; 34] = [
-    "clusterrole",
-    "clusterrolebinding",
-    "configmap",
-    "cronjob",
-    "crd",
-    "deploy",
-    "deployment",
-    "endpointslice",
-    "event",
-    "flowschema",
-    "ingress",
-    "job",
-    "lease",
-    "namespace",
-    "networkpolicy",
-    "node",
-    "pod",
-    "podmonitor",
-    "prometheusrule",
-    "role",
-    "rolebinding",
-    "secret",
-    "service",
-    "serviceaccount",
-    "validatingadmissionpolicy",
-    "validatingadmissionpolicybinding",
-    "application",
-    "kustomization",
-    "helmrelease",
-    "ds",
-    "daemonset",
-    "statefulset",
-    "csr",
-    "certificatesigningrequest",
-];
 
 /// What commands are compared with.
 pub struct Commands {
@@ -349,18 +213,6 @@ fn missing(path: &str) -> Option<String> {
         .iter()
         .any(|folder| path.starts_with(folder));
     (ours && !Path::new(path).exists()).then(|| format!("there is no {path}"))
-}
-
-/// Whether kubectl knows a word as a kind: in singular or plural, with or without a name.
-fn known(word: &str) -> bool {
-    let word = word.split('/').next().unwrap_or_default().split('.').next().unwrap_or_default().to_lowercase();
-    let singular = word
-        .strip_suffix("ies")
-        .map(|stem| format!("{stem}y"))
-        .unwrap_or_else(|| word.trim_end_matches('s').to_owned());
-    KINDS.contains(&word.as_str())
-        || KINDS.contains(&singular.as_str())
-        || KINDS.contains(&word.strip_suffix("es").unwrap_or(&word))
 }
 
 /// The fields that a template of jsonpath names, without filters and what it is of a list.

@@ -111,8 +111,7 @@ fn sentence(text: &str) -> String {
 fn commands() -> String {
     let mut page = format!(
         "{GENERATED}# Commands\n\nThis page is generated: it is what each command prints with `--help`. The commands of the kubectl plugin act with your own rights. \
-         `rollcall` has them too, and those of the operator. Exit codes: 0 where it was done, 1 where it was not, 2 for wrong arguments; [preview](../preview.md#exit-codes) and \
-         [used](../leaving.md#when-something-is-not-as-expected) have more.\n"
+         `rollcall` has them too, and those of the operator. Forms of output, and exit codes: [operating.md](../operating.md#output-and-exit-codes).\n"
     );
     let plugin = help("kubectl-rollcall", &[]);
     page.push_str(&format!("\n## kubectl rollcall\n\n```text\n{plugin}```\n"));

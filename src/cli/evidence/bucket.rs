@@ -20,6 +20,7 @@ use super::chain::Chain;
 use super::sigv4::{Credentials, Request, sign};
 use crate::api::{names, quantity};
 use crate::cli::Failure;
+use crate::cli::terminal::many;
 use crate::kube::calls;
 use domain::evidence;
 
@@ -146,7 +147,8 @@ pub async fn export(options: &Options, chain: &Chain) -> Result<String, Failure>
         bucket.locks(name).await?;
     }
     let unsigned = if chain.signed.is_empty() { " No head is signed: nothing shows where the chain ends." } else { "" };
-    Ok(format!("{} records in {}, {new} of them new.{unsigned}", records.len(), bucket.url))
+    let records = many(records.len(), "record", "records");
+    Ok(format!("{records} in {}, {new} of them new.{unsigned}", bucket.url))
 }
 
 /// A bucket, and how to reach it.

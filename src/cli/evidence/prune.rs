@@ -19,7 +19,7 @@ use super::{Trust, folder, verify};
 use crate::api::{names, quantity};
 use crate::cli::cluster::Cluster;
 use crate::cli::cluster::whoami;
-use crate::cli::terminal::{confirm, plain, say};
+use crate::cli::terminal::{confirm, many, plain, say};
 use crate::cli::{Failure, ask, told};
 use crate::kube::calls;
 use crate::kube::named::Api;
@@ -73,7 +73,8 @@ async fn prune(client: Client, options: &Options, now: Timestamp) -> Result<(), 
     verify(&chain, revocations.ended, &Trust::default())?;
     if !options.dry_run {
         let written = folder::export(&options.dir, &chain)?;
-        say(&format!("{} records in {}, {written} of them new.", chain.records.len(), options.dir.display()));
+        let records = many(chain.records.len(), "record", "records");
+        say(&format!("{records} in {}, {written} of them new.", options.dir.display()));
     }
     let standing = chain.records.iter().map(|record| Standing {
         name: &record.name,

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, whoami};
-use super::terminal::{confirm, plain, say, table};
+use super::asked::Which;
+use super::cluster::whoami;
+use super::terminal::{plain, say, table};
 use super::{Failure, ask};
 use crate::api::condition::Reason;
 use crate::api::revocation::{Phase, Plan};
@@ -26,17 +27,8 @@ const TRIES: u32 = 5;
 /// Options of `rollcall approve`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Name of the Revocation, or of the Person whose Revocations wait; the rest of their batch goes on waiting
-    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-    name: Option<String>,
-    /// Approve every Revocation of this batch, each by the hash of its own plan
-    #[arg(long)]
-    batch: Option<String>,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
     #[command(flatten)]
-    cluster: Cluster,
+    which: Which,
 }
 
 /// Shows the plans, asks, and approves them.
@@ -47,10 +39,10 @@ pub struct Options {
 /// # Assumptions   the approval policy of the chart is installed
 /// # Errors        when any of them was not approved; each says why in its own line
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Revocation> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let found = find(&api, options.name.as_deref(), options.batch.as_deref()).await?;
-    let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let client = options.which.cluster.client().await?;
+    let api: Api<Revocation> = Api::namespaced(client.clone(), options.which.cluster.namespace());
+    let found = find(&api, &options.which).await?;
+    let people: Api<Person> = Api::namespaced(client.clone(), options.which.cluster.namespace());
     let (mut open, mut failed) = (Vec::new(), 0_usize);
     let user = whoami(client.clone()).await?;
     let mut each = std::pin::pin!(whom(&people, &found));
@@ -71,9 +63,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         }
     }
     if !open.is_empty() {
-        if !options.yes {
-            confirm(&format!("Approve {} as {}?", plans(open.len()), plain(&user)))?;
-        }
+        options.which.asked.confirm(format!("Approve {} as {}?", plans(open.len()), plain(&user)))?;
         let (api, user) = (&api, user.as_str());
         let approvals = open
             .into_iter()
@@ -93,8 +83,8 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The Revocation, or those of the Person that have not ended, or those of the batch, in the order of their names.
-pub async fn find(api: &Api<Revocation>, name: Option<&str>, batch: Option<&str>) -> Result<Vec<Revocation>, Failure> {
-    if let Some(name) = name {
+pub async fn find(api: &Api<Revocation>, which: &Which) -> Result<Vec<Revocation>, Failure> {
+    if let Some(name) = which.name.as_deref() {
         if let Some(revocation) = ask("read the Revocation", api.get_opt(name)).await? {
             return Ok(vec![revocation]);
         }
@@ -104,7 +94,7 @@ pub async fn find(api: &Api<Revocation>, name: Option<&str>, batch: Option<&str>
         let nothing = || Failure::Refused(format!("{name} is neither a Revocation nor a Person with one that waits"));
         return if found.is_empty() { Err(nothing()) } else { Ok(found) };
     }
-    let batch = batch.unwrap_or_default();
+    let batch = which.batch.as_deref().unwrap_or_default();
     let of_batch = ListParams::default().labels(&format!("{}={batch}", names::BATCH));
     let mut found = ask("list the batch", api.list(&of_batch)).await?.items;
     if !found.iter().all(has_ended) {

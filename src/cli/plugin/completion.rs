@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Arg, Args, Command, CommandFactory, Parser};
 use clap_complete::Shell;
-use kube::ResourceExt;
+use kube::{Client, ResourceExt};
 
 use super::Failure;
 use super::Plugin;
@@ -62,6 +62,7 @@ enum Wanted {
     Words(Vec<(String, String)>),
     People,
     Connections,
+    ConnectionsAndPeople,
     Revocations,
     Nothing,
 }
@@ -129,6 +130,7 @@ fn values(argument: &Arg) -> Wanted {
     match argument.get_id().as_str() {
         "person" | "other" => Wanted::People,
         "connection" => Wanted::Connections,
+        "connection_or_person" => Wanted::ConnectionsAndPeople,
         "revocation" | "name" => Wanted::Revocations,
         _ => Wanted::Nothing,
     }
@@ -165,20 +167,11 @@ async fn listed(wanted: &Wanted, words: &[String]) -> Option<Vec<(String, String
     let cluster = cluster(words)?;
     let (client, namespace) = (cluster.client().await.ok()?, cluster.namespace());
     let found = match wanted {
-        Wanted::People => {
-            let people: Vec<Person> = all("list the Persons", Api::namespaced(client, namespace), "").await.ok()?;
-            let state =
-                |person: &Person| person.status.as_ref()?.employment.as_ref().map(|one| one.state.as_str().to_owned());
-            let named = |person: &Person| {
-                let state = state(person).unwrap_or_default();
-                person.spec.records.iter().map(|one| (record(one), state.clone())).collect::<Vec<_>>()
-            };
-            people.iter().flat_map(named).collect()
-        }
-        Wanted::Connections => {
-            let all: Vec<HRConnection> =
-                all("list the HRConnections", Api::namespaced(client, namespace), "").await.ok()?;
-            all.iter().map(|one| (one.name_any(), String::new())).collect()
+        Wanted::People => people(&client, namespace).await?,
+        Wanted::Connections => connections(&client, namespace).await?,
+        Wanted::ConnectionsAndPeople => {
+            let (connections, people) = futures::join!(connections(&client, namespace), people(&client, namespace));
+            connections.into_iter().chain(people).flatten().collect()
         }
         Wanted::Revocations => {
             let all: Vec<Revocation> =
@@ -189,6 +182,22 @@ async fn listed(wanted: &Wanted, words: &[String]) -> Option<Vec<(String, String
         Wanted::Words(_) | Wanted::Nothing => Vec::new(),
     };
     Some(found)
+}
+
+async fn people(client: &Client, namespace: &str) -> Option<Vec<(String, String)>> {
+    let people: Vec<Person> = all("list the Persons", Api::namespaced(client.clone(), namespace), "").await.ok()?;
+    let state = |person: &Person| person.status.as_ref()?.employment.as_ref().map(|one| one.state.as_str().to_owned());
+    let named = |person: &Person| {
+        let state = state(person).unwrap_or_default();
+        person.spec.records.iter().map(|one| (record(one), state.clone())).collect::<Vec<_>>()
+    };
+    Some(people.iter().flat_map(named).collect())
+}
+
+async fn connections(client: &Client, namespace: &str) -> Option<Vec<(String, String)>> {
+    let all: Vec<HRConnection> =
+        all("list the HRConnections", Api::namespaced(client.clone(), namespace), "").await.ok()?;
+    Some(all.iter().map(|one| (one.name_any(), String::new())).collect())
 }
 
 #[cfg(test)]
@@ -207,6 +216,12 @@ mod tests {
             ("why hq/", Wanted::People),
             ("merge hq/1 ", Wanted::People),
             ("why -n people ", Wanted::People),
+            ("hold ", Wanted::People),
+            ("disown ", Wanted::People),
+            ("disown hq/1 ", Wanted::Nothing),
+            ("approve ", Wanted::Revocations),
+            ("status ", Wanted::ConnectionsAndPeople),
+            ("coverage --of ", Wanted::Nothing),
             ("accept ", Wanted::Connections),
             ("suspend --reason why ", Wanted::Connections),
             ("accept hq ", Wanted::Nothing),

@@ -10,9 +10,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::Failure;
-use super::terminal::{plain, say, table};
+use super::output::Output;
+use super::terminal::{columns, plain, say};
 use crate::api::names;
 use domain::employee::Field;
 use hris::{self, Definition};
@@ -21,7 +25,7 @@ use hris::{self, Definition};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List all connectors
-    List,
+    List(List),
     /// Show what a connector needs, its fields and its limitations
     Show(Show),
     /// Write a documentation page for each connector, and an index
@@ -33,11 +37,37 @@ pub enum Command {
     Test(test::Test),
 }
 
+/// Options of `rollcall connectors list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
 /// Options of `rollcall connectors show`.
 #[derive(Debug, Args)]
 pub struct Show {
     /// Name of the connector, as shown by `list`
     name: String,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// A connector, as it is listed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    name: String,
+    system: String,
+    evidence: &'static str,
+    run_live: Option<Date>,
+    first_day: bool,
+    last_day: bool,
+    leave: bool,
+    manager: bool,
+    fields: Vec<&'static str>,
 }
 
 /// Options of `rollcall connectors check`.
@@ -54,10 +84,10 @@ pub struct Check {
 /// When there is no such connector, or a definition cannot be used, or a folder does not give what is expected.
 pub async fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List => list(),
+        Command::List(options) => list(options.output),
         Command::Show(options) => {
-            say(&show(&hris::connector(&options.name).map_err(Failure::Refused)?));
-            Ok(())
+            let one = hris::connector(&options.name).map_err(Failure::Refused)?;
+            options.output.print(&facts(&one), || Ok(show(&one)))
         }
         Command::Docs(options) => page::write(options),
         Command::Check(options) => check(options),
@@ -66,17 +96,62 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-fn list() -> Result<(), Failure> {
+fn list(output: Output) -> Result<(), Failure> {
     let found = hris::connectors().into_iter().map(hris::connector).collect::<Result<Vec<_>, _>>();
-    let rows = found.map_err(Failure::Refused)?.into_iter().map(|one| {
-        let says = |field| if one.offers(field) { "yes" } else { "-" }.to_owned();
-        let leave = if one.tells_leave() { "yes" } else { "-" }.to_owned();
-        let [start, end, manager] = [Field::HireDate, Field::TerminationDate, Field::Manager].map(says);
-        let run_live = one.last_live_run().map_or_else(|| "-".to_owned(), |run| run.on.to_string());
-        [one.name.clone(), one.title.clone(), one.evidence.as_str().to_owned(), run_live, start, end, leave, manager]
-    });
-    say(&table(["NAME", "SYSTEM", "EVIDENCE", "RUN LIVE", "FIRST DAY", "LAST DAY", "LEAVE", "MANAGER"], rows));
-    Ok(())
+    let rows: Vec<Row> = found.map_err(Failure::Refused)?.iter().map(row).collect();
+    output.print(&rows, || Ok(listed(&rows, output.wide())))
+}
+
+fn row(one: &Definition) -> Row {
+    Row {
+        name: one.name.clone(),
+        system: one.title.clone(),
+        evidence: one.evidence.as_str(),
+        run_live: one.last_live_run().map(|run| run.on),
+        first_day: one.offers(Field::HireDate),
+        last_day: one.offers(Field::TerminationDate),
+        leave: one.tells_leave(),
+        manager: one.offers(Field::Manager),
+        fields: one.fields_offered(),
+    }
+}
+
+fn listed(rows: &[Row], wide: bool) -> String {
+    let head = ["NAME", "SYSTEM", "EVIDENCE", "RUN LIVE", "FIRST DAY", "LAST DAY", "LEAVE", "MANAGER"];
+    let cells = |row: &Row| {
+        let yes = |given: bool| if given { "yes" } else { "-" }.to_owned();
+        let run_live = row.run_live.map_or_else(|| "-".to_owned(), |on| on.to_string());
+        let mut cells = vec![row.name.clone(), row.system.clone(), row.evidence.to_owned(), run_live];
+        cells.extend([row.first_day, row.last_day, row.leave, row.manager].map(yes));
+        cells.extend(wide.then(|| row.fields.join(" ")));
+        cells
+    };
+    let head = head.into_iter().chain(wide.then_some("FIELDS")).map(str::to_owned).collect();
+    columns(head, rows.iter().map(cells))
+}
+
+/// What [`show`] says, for programs.
+fn facts(one: &Definition) -> Value {
+    let parameter = |(name, parameter): (&String, &hris::Parameter)| {
+        (name.clone(), json!({"says": parameter.says, "default": parameter.default}))
+    };
+    let meaning = |(word, rule): (&String, &hris::definition::StatusRule)| (word.clone(), json!(rule.means.as_str()));
+    let run = |run: &hris::definition::LiveRun| json!({"on": run.on, "by": run.by, "report": run.report});
+    json!({
+        "name": one.name,
+        "system": one.title,
+        "evidence": one.evidence.as_str(),
+        "prerequisites": one.setup,
+        "parameters": one.parameters.iter().map(parameter).collect::<Map<_, _>>(),
+        "credentials": one.credentials,
+        "rotates": one.rotates(),
+        "fields": one.fields_offered(),
+        "statuses": one.statuses.iter().map(meaning).collect::<Map<_, _>>(),
+        "searches": one.searches(),
+        "cannot": one.cannot,
+        "sources": one.sources,
+        "runLive": one.run_live.iter().map(run).collect::<Vec<_>>(),
+    })
 }
 
 /// Everything an admin needs to know of a connector before writing a connection.
@@ -182,10 +257,14 @@ mod tests {
 
     #[test]
     fn every_connector_of_the_catalogue_can_be_listed_and_shown() {
-        list().unwrap();
+        for output in [Output::Table, Output::Wide, Output::Json, Output::Yaml] {
+            list(output).unwrap();
+        }
         for name in hris::connectors() {
             let shown = show(&hris::connector(name).unwrap());
             assert!(shown.contains("Prerequisites") && shown.contains("Sources"), "{name}");
+            let facts = facts(&hris::connector(name).unwrap());
+            assert!(facts["fields"].as_array().is_some_and(|fields| !fields.is_empty()), "{name}: {facts}");
         }
     }
 

@@ -4,9 +4,11 @@ use crate::kube::named::Api;
 use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
+use serde::Serialize;
 
 use super::cluster::Cluster;
-use super::terminal::{plain, say, table};
+use super::output::Output;
+use super::terminal::{plain, table};
 use super::{Failure, ask};
 use crate::api::names;
 use crate::kube::consents::{KEY, OMITTED, Row};
@@ -15,8 +17,22 @@ use crate::kube::revoker::{self, RevokerCheck};
 /// Options of `rollcall consents`.
 #[derive(Debug, Args)]
 pub struct Options {
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
     #[command(flatten)]
     cluster: Cluster,
+}
+
+/// What control's self-test found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    consents: Vec<Row>,
+    /// Whether the revoker was proved able to run; nothing before its check has finished.
+    revoker: Option<RevokerCheck>,
+    /// How many namespaces did not fit.
+    omitted: Option<String>,
 }
 
 /// Prints the table.
@@ -30,17 +46,25 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let text = data
         .remove(KEY)
         .ok_or_else(|| Failure::Refused("there are no results yet: control writes them when it starts".to_owned()))?;
-    say(&show(&text)?);
-    say(&revoker_shown(data.get(revoker::KEY).map(String::as_str)));
-    if let Some(omitted) = data.get(OMITTED) {
-        say(&format!("… and {} more namespaces that do not fit into the table.", plain(omitted)));
-    }
-    Ok(())
+    let revoker = data.get(revoker::KEY).and_then(|text| serde_json::from_str(text).ok());
+    let found = Found { consents: parse(&text)?, revoker, omitted: data.remove(OMITTED) };
+    options.output.print(&found, || Ok(page(&found)))
+}
+
+fn page(found: &Found) -> String {
+    let mut lines = vec![show(&found.consents), revoker_shown(found.revoker.as_ref())];
+    lines.extend(
+        found
+            .omitted
+            .as_ref()
+            .map(|omitted| format!("… and {} more namespaces that do not fit into the table.", plain(omitted))),
+    );
+    lines.join("\n")
 }
 
 /// Whether the revoker was proved able to run.
-fn revoker_shown(text: Option<&str>) -> String {
-    match text.and_then(|text| serde_json::from_str::<RevokerCheck>(text).ok()) {
+fn revoker_shown(check: Option<&RevokerCheck>) -> String {
+    match check {
         Some(RevokerCheck { ready: true, at, .. }) => format!("The revoker ran successfully at {at:.0}."),
         Some(RevokerCheck { message, at, .. }) => format!("The revoker could not run at {at:.0}: {message}"),
         None => "The check whether the revoker can run has not finished yet.".to_owned(),
@@ -62,20 +86,19 @@ fn parse(text: &str) -> Result<Vec<Row>, Failure> {
     serde_json::from_str(text).map_err(|_| Failure::Refused(format!("{}: {KEY} cannot be read", names::CONSENTS)))
 }
 
-fn show(text: &str) -> Result<String, Failure> {
-    let consents = parse(text)?;
+fn show(consents: &[Row]) -> String {
     if consents.is_empty() {
-        return Ok("No namespace has consented, so nothing can be revoked.".to_owned());
+        return "No namespace has consented, so nothing can be revoked.".to_owned();
     }
     let yes = |given: bool| if given { "yes" } else { "-" }.to_owned();
-    let rows = consents.into_iter().map(|consent| {
-        let Row { accounts, canaries, trim, rotate, workloads, secrets, .. } = consent;
+    let rows = consents.iter().map(|consent| {
+        let Row { accounts, canaries, trim, rotate, workloads, secrets, .. } = *consent;
         let [accounts, canaries, trim, rotate, workloads, secrets] =
             [accounts, canaries, trim, rotate, workloads, secrets].map(yes);
-        let place = if consent.namespace.is_empty() { "(whole cluster)".to_owned() } else { consent.namespace };
+        let place = if consent.namespace.is_empty() { "(whole cluster)".to_owned() } else { consent.namespace.clone() };
         [place, accounts, canaries, trim, rotate, workloads, secrets, consent.missing.join(", ")]
     });
-    Ok(table(["NAMESPACE", "ACCOUNTS", "CANARIES", "TRIM", "ROTATE", "WORKLOADS", "SECRETS", "MISSING"], rows))
+    table(["NAMESPACE", "ACCOUNTS", "CANARIES", "TRIM", "ROTATE", "WORKLOADS", "SECRETS", "MISSING"], rows)
 }
 
 #[cfg(test)]
@@ -90,25 +113,26 @@ mod tests {
              "missing": ["delete serviceaccounts", "create serviceaccounts"]},
             {"namespace": "", "accounts": true, "canaries": false, "secrets": false, "missing": []}
         ]"#;
-        insta::assert_snapshot!(show(text).unwrap());
+        insta::assert_snapshot!(show(&parse(text).unwrap()));
     }
 
     #[test]
     fn a_revoker_that_cannot_run_is_said_with_its_reason() {
+        let check = |text: &str| -> RevokerCheck { serde_json::from_str(text).unwrap() };
         let refused =
             r#"{"shape": "s", "ready": false, "at": "2026-03-02T08:00:00Z", "message": "no node takes its pod"}"#;
         assert_eq!(
-            revoker_shown(Some(refused)),
+            revoker_shown(Some(&check(refused))),
             "The revoker could not run at 2026-03-02T08:00:00Z: no node takes its pod"
         );
         let proved = r#"{"shape": "s", "ready": true, "at": "2026-03-02T08:00:00Z", "message": ""}"#;
-        assert_eq!(revoker_shown(Some(proved)), "The revoker ran successfully at 2026-03-02T08:00:00Z.");
+        assert_eq!(revoker_shown(Some(&check(proved))), "The revoker ran successfully at 2026-03-02T08:00:00Z.");
         assert_eq!(revoker_shown(None), "The check whether the revoker can run has not finished yet.");
     }
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        assert!(show("{}").is_err());
-        assert_eq!(show("[]").unwrap(), "No namespace has consented, so nothing can be revoked.");
+        assert!(parse("{}").is_err());
+        assert_eq!(show(&parse("[]").unwrap()), "No namespace has consented, so nothing can be revoked.");
     }
 }

@@ -11,6 +11,8 @@ use clap::Args;
 use super::Failure;
 use super::cluster::Cluster;
 use super::output::Output;
+use super::people::READING;
+use super::progress::during;
 use super::terminal::table;
 
 /// Options of `rollcall coverage`.
@@ -36,7 +38,7 @@ pub struct Options {
 /// # Errors        whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let client = options.cluster.client().await?;
-    let mut found = read(&client, options.cluster.namespace()).await?;
+    let mut found = during(READING, read(&client, options.cluster.namespace())).await?;
     if let Some(namespace) = &options.of {
         found.unowned.retain(|one| one.namespace == *namespace);
     }

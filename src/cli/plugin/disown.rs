@@ -8,10 +8,10 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::Failure;
-use super::cluster::Cluster;
+use super::asked::Whom;
 use super::link::{shown, write};
 use super::people::{everybody, find};
-use super::terminal::{confirm, plain, say};
+use super::terminal::{plain, say};
 use crate::api::Person;
 use domain::ownership::comparable;
 
@@ -21,18 +21,13 @@ const MAX_DISOWNED: usize = 32;
 /// Options of `rollcall disown`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The Person: its name, or CONNECTION/ID of one of its HR records
-    person: String,
+    #[command(flatten)]
+    whom: Whom,
     /// The address or user name, as `ada@example.com` or `user:oidc:ada`. User names that contain an address go with it
     alias: String,
     /// Say that it is theirs all the same. It counts again once HR reports it
     #[arg(long)]
     withdraw: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// Takes an alias back, or says that it is theirs all the same.
@@ -42,8 +37,8 @@ pub struct Options {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let (_, api, people) = everybody(&options.cluster).await?;
-    let person = find(&people, &options.person)?;
+    let (_, api, people) = everybody(&options.whom.cluster).await?;
+    let person = find(&people, &options.whom.person)?;
     let name = person.name_any();
     say(&shown(person));
     if options.withdraw {
@@ -53,13 +48,11 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         return Ok(());
     }
     let (taken, disowned) = with(person, &options.alias).map_err(Failure::Refused)?;
-    if !options.yes {
-        let listed: Vec<_> = taken.iter().map(|alias| plain(alias)).collect();
-        confirm(&format!(
-            "Were these never theirs: {}? What they name is then revoked when everybody else whom they mean has left",
-            listed.join(", ")
-        ))?;
-    }
+    let listed: Vec<_> = taken.iter().map(|alias| plain(alias)).collect();
+    options.whom.asked.confirm(format!(
+        "Were these never theirs: {}? What they name is then revoked when everybody else whom they mean has left",
+        listed.join(", ")
+    ))?;
     write(&api, person, json!({"disowned": disowned})).await?;
     say(&format!(
         "{name}: taken back. If HR reports it still, it counts until that is corrected: see status.aliasDates of the Person"

@@ -14,6 +14,8 @@ use serde::Serialize;
 use super::Failure;
 use super::cluster::Cluster;
 use super::output::Output;
+use super::people::READING;
+use super::progress::during;
 use super::terminal::plain;
 use crate::api::condition::table::{CONDITIONS, Row};
 use crate::api::condition::{Condition, Status};
@@ -75,7 +77,8 @@ impl Check {
 /// # Guarantees    changes nothing; what the caller may not read is said, and is no failure
 /// # Errors        something is wrong (exit code 2); the API server does not answer
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let seen = Seen::read(&options.cluster.client().await?, options.cluster.namespace()).await?;
+    let client = options.cluster.client().await?;
+    let seen = during(READING, Seen::read(&client, options.cluster.namespace())).await?;
     let mut checks = checks(&seen);
     checks.sort_by_key(|check| check.grade);
     let wrong = checks.iter().filter(|check| check.grade == Grade::Wrong).count();

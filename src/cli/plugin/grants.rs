@@ -5,13 +5,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use k8s_openapi::List;
 use k8s_openapi::api::rbac::v1::RoleBinding;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::ResourceExt;
 
 use super::Failure;
 use super::cluster::Cluster;
-use super::people::{all, everybody};
-use super::terminal::{plain, say, table};
+use super::output;
+use super::people::{READING, all, everybody};
+use super::progress::during;
+use super::terminal::{columns, plain, say};
 use crate::api::{SyncPolicy, names};
 use crate::kube::calls;
 use crate::kube::grants::{Decided, decide};
@@ -20,7 +24,9 @@ use domain::grants::Outcome;
 
 /// Options of `rollcall grants`.
 #[derive(Debug, Args)]
-#[command(after_help = "With -o yaml, user names are printed: they may be personal data.")]
+#[command(
+    after_help = "With -o yaml and -o json, manifests are printed, and user names with them: they may be personal data."
+)]
 pub struct Options {
     /// Only this SyncPolicy
     #[arg(long, value_name = "NAME", conflicts_with = "file")]
@@ -40,7 +46,11 @@ pub struct Options {
 enum Output {
     /// A line for each binding, and what is to be known of each rule
     Table,
-    /// The manifests of all bindings that are to stand
+    /// The same, with the policy
+    Wide,
+    /// The manifests of all bindings that are to stand, as one List
+    Json,
+    /// The same, as documents of one file
     Yaml,
 }
 
@@ -55,7 +65,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let policies: Vec<SyncPolicy> =
         all("list the SyncPolicies", Api::namespaced(client.clone(), namespace), "").await?;
     let ours = format!("{}={namespace}", names::PEOPLE);
-    let bindings: Vec<RoleBinding> = all("list the RoleBindings", Api::all(client), &ours).await?;
+    let bindings: Vec<RoleBinding> = during(READING, all("list the RoleBindings", Api::all(client), &ours)).await?;
     let policies = meant(policies, options)?;
     let people: Vec<_> = people.iter().collect();
     let mut decided = Vec::new();
@@ -65,8 +75,10 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         decided.push((policy.name_any(), found));
     }
     match options.output {
-        Output::Yaml => say(yaml(namespace, &decided, &bindings)?.trim_end()),
-        Output::Table => say(&shown(&decided)),
+        Output::Json => say(&json(manifests(namespace, &decided, &bindings))?),
+        Output::Yaml => say(yaml(manifests(namespace, &decided, &bindings))?.trim_end()),
+        Output::Table => say(&shown(&decided, false)),
+        Output::Wide => say(&shown(&decided, true)),
     }
     Ok(())
 }
@@ -98,8 +110,8 @@ pub fn changed(policies: &[SyncPolicy], path: &Path) -> Result<SyncPolicy, Failu
     Ok(policy)
 }
 
-/// Manifests of all bindings that are to stand, as documents of one file.
-fn yaml(namespace: &str, decided: &[(String, Decided)], bindings: &[RoleBinding]) -> Result<String, Failure> {
+/// Manifests of all bindings that are to stand.
+fn manifests(namespace: &str, decided: &[(String, Decided)], bindings: &[RoleBinding]) -> Vec<RoleBinding> {
     let mut documents = Vec::new();
     for (policy, decided) in decided {
         for outcome in &decided.outcomes {
@@ -114,8 +126,18 @@ fn yaml(namespace: &str, decided: &[(String, Decided)], bindings: &[RoleBinding]
         }
     }
     documents.sort_by_key(|one| (one.namespace(), one.name_any()));
-    let texts = documents.iter().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>();
-    Ok(texts.map_err(|error| Failure::Refused(error.to_string()))?.join("---\n"))
+    documents
+}
+
+/// As documents of one file.
+fn yaml(manifests: Vec<RoleBinding>) -> Result<String, Failure> {
+    let texts = manifests.iter().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>();
+    Ok(texts.map_err(output::unwritable)?.join("---\n"))
+}
+
+/// As one List, which `kubectl apply` takes as well.
+fn json(manifests: Vec<RoleBinding>) -> Result<String, Failure> {
+    output::json(&List { metadata: ListMeta::default(), items: manifests })
 }
 
 /// A binding without what the API server adds.
@@ -131,11 +153,16 @@ fn as_applied(binding: &RoleBinding) -> RoleBinding {
 }
 
 /// The table, and below it what is to be known of each rule.
-fn shown(decided: &[(String, Decided)]) -> String {
-    let rows: Vec<_> = decided.iter().flat_map(|(_, decided)| &decided.outcomes).flat_map(rows).collect();
+fn shown(decided: &[(String, Decided)], wide: bool) -> String {
+    let of = |(policy, decided): &(String, Decided)| {
+        let rows = decided.outcomes.iter().flat_map(rows);
+        rows.map(|row| row.into_iter().chain(wide.then(|| policy.clone())).collect()).collect::<Vec<_>>()
+    };
+    let rows: Vec<Vec<String>> = decided.iter().flat_map(of).collect();
+    let head = ["RULE", "NAMESPACE", "BINDING", "PERSON", ""].into_iter().chain(wide.then_some("POLICY"));
     let mut lines = match rows.is_empty() {
         true => vec!["No rule binds anybody.".to_owned()],
-        false => vec![table(["RULE", "NAMESPACE", "BINDING", "PERSON", ""], rows)],
+        false => vec![columns(head.map(str::to_owned).collect(), rows)],
     };
     for (policy, decided) in decided {
         lines.extend(decided.outcomes.iter().flat_map(|outcome| of_rule(policy, outcome)));

@@ -6,11 +6,12 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::Failure;
-use super::cluster::{Cluster, whoami};
+use super::asked::Whom;
+use super::cluster::whoami;
 use super::leave_now;
 use super::link::{shown, write};
 use super::people::{everybody, find};
-use super::terminal::{confirm, plain, reason, say};
+use super::terminal::{plain, reason, say};
 use crate::kube::calls;
 
 /// How long a hold stands by itself.
@@ -19,8 +20,8 @@ const STANDS: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Options of `rollcall hold`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The Person: its name, an HR record (`hq/7` or `id:hq/7`), an address, or a user name
-    person: String,
+    #[command(flatten)]
+    whom: Whom,
     /// The reason, in a few words without personal details
     #[arg(long, value_name = "TEXT", value_parser = reason, required_unless_present = "lift")]
     reason: Option<String>,
@@ -30,11 +31,6 @@ pub struct Options {
     /// Lift the hold
     #[arg(long, conflicts_with = "reason")]
     lift: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// Sets a hold on a Person, or lifts it.
@@ -43,25 +39,24 @@ pub struct Options {
 /// # Guarantees    nothing is written over a Person that changed since it was shown; doing it again replaces the hold
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let (client, api, people) = everybody(&options.cluster).await?;
-    let person = find(&people, &options.person)?;
+    let (client, api, people) = everybody(&options.whom.cluster).await?;
+    let person = find(&people, &options.whom.person)?;
     let name = person.name_any();
     say(&shown(person));
     let Some(reason) = &options.reason else {
         if person.spec.hold.is_none() {
             return Err(Failure::Refused(format!("there is no hold on {name}")));
         }
-        if !options.yes {
-            confirm("Lift the hold? If they have left, their access ends as soon as no other gate is closed.")?;
-        }
+        options
+            .whom
+            .asked
+            .confirm("Lift the hold? If they have left, their access ends as soon as no other gate is closed.")?;
         write(&api, person, json!({"hold": null})).await?;
         say(&format!("{name}: the hold is lifted"));
         return Ok(());
     };
     let until = leave_now::until(options.until, calls::now(), STANDS).map_err(Failure::Refused)?;
-    if !options.yes {
-        confirm(&format!("Their access is left alone until {until}, also if they have left. Go on?"))?;
-    }
+    options.whom.asked.confirm(format!("Their access is left alone until {until}, also if they have left. Go on?"))?;
     let by = whoami(client).await?;
     write(&api, person, json!({"hold": {"reason": reason, "until": until, "by": by}})).await?;
     say(&format!("{name}: held until {until}, as {} said", plain(&by)));

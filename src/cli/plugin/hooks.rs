@@ -9,10 +9,13 @@ use clap::{Args, Subcommand};
 use k8s_openapi::api::batch::v1::CronJob;
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams};
+use serde::Serialize;
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::cluster::Cluster;
-use super::terminal::{confirm, plain, say, table};
+use super::output::Output;
+use super::terminal::{plain, say, table};
 use super::{Failure, ask};
 use crate::api::hooks::pod_template;
 use crate::api::{HookTemplates, HookTemplatesSpec, SyncPolicy, names};
@@ -28,7 +31,7 @@ const TRIES: u32 = 5;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the hooks of all policies, and whether each may run
-    List(Options),
+    List(List),
     /// Allow a CronJob's pod template, as it is now, to run as a hook
     Allow(One),
     /// Take that back
@@ -45,16 +48,36 @@ pub struct Options {
     cluster: Cluster,
 }
 
+/// Options of `rollcall hooks list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    #[command(flatten)]
+    options: Options,
+}
+
 /// One hook.
 #[derive(Debug, Args)]
 pub struct One {
     /// Name of its CronJob
     name: String,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     options: Options,
+}
+
+/// A hook, as it is listed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    cron_job: String,
+    /// None where no policy has it, and its pod template is allowed still.
+    policy: Option<String>,
+    when: Option<&'static str>,
+    state: &'static str,
 }
 
 impl Options {
@@ -69,13 +92,13 @@ impl Options {
 /// Why it was not done, in the API server's words where it said no.
 pub async fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List(options) => list(options).await,
+        Command::List(List { output, options }) => list(options, *output).await,
         Command::Allow(one) => change(one, true).await,
         Command::Forbid(one) => change(one, false).await,
     }
 }
 
-async fn list(options: &Options) -> Result<(), Failure> {
+async fn list(options: &Options, output: Output) -> Result<(), Failure> {
     let client = options.cluster.client().await?;
     let policies: Api<SyncPolicy> = Api::namespaced(client.clone(), options.cluster.namespace());
     let lists: Api<HookTemplates> = Api::namespaced(client.clone(), options.cluster.namespace());
@@ -84,27 +107,36 @@ async fn list(options: &Options) -> Result<(), Failure> {
     let cron_jobs: Api<DynamicObject> =
         Api::namespaced_with(client, &options.namespace(), &ApiResource::erase::<CronJob>(&()));
     let cron_jobs = ask("list the CronJobs of hooks", cron_jobs.list(&ListParams::default())).await?.items;
-    say(&show(&policies, &allowed.map(|list| list.spec.templates).unwrap_or_default(), &cron_jobs));
-    Ok(())
+    let rows = rows(&policies, &allowed.map(|list| list.spec.templates).unwrap_or_default(), &cron_jobs);
+    output.print(&rows, || Ok(show(&rows)))
 }
 
-fn show(policies: &[SyncPolicy], allowed: &BTreeMap<String, Value>, cron_jobs: &[DynamicObject]) -> String {
+fn rows(policies: &[SyncPolicy], allowed: &BTreeMap<String, Value>, cron_jobs: &[DynamicObject]) -> Vec<Row> {
+    let state = |name: &str| state(cron_jobs.iter().find(|one| one.name_any() == name), allowed.get(name));
     let named = policies.iter().flat_map(|policy| {
-        let of = move |hook: &crate::api::policy::Hook| (hook.cron_job.clone(), policy.name_any(), hook.when.as_str());
-        policy.spec.revocation.hooks.iter().map(of)
+        policy.spec.revocation.hooks.iter().map(|hook| Row {
+            cron_job: hook.cron_job.clone(),
+            policy: Some(policy.name_any()),
+            when: Some(hook.when.as_str()),
+            state: state(&hook.cron_job),
+        })
     });
     let mut rows: Vec<_> = named.collect();
-    let used: BTreeSet<String> = rows.iter().map(|(name, ..)| name.clone()).collect();
-    rows.extend(allowed.keys().filter(|name| !used.contains(*name)).map(|name| (name.clone(), "-".to_owned(), "-")));
+    let used: BTreeSet<String> = rows.iter().map(|row| row.cron_job.clone()).collect();
+    let unused = allowed.keys().filter(|name| !used.contains(*name));
+    rows.extend(unused.map(|name| Row { cron_job: name.clone(), policy: None, when: None, state: state(name) }));
+    rows
+}
+
+fn show(rows: &[Row]) -> String {
     if rows.is_empty() {
         return "No policy has a hook: spec.revocation.hooks.".to_owned();
     }
-    let rows = rows.into_iter().map(|(name, policy, when)| {
-        let cron_job = cron_jobs.iter().find(|one| one.name_any() == name);
-        let state = state(cron_job, allowed.get(&name));
-        [name, policy, when.to_owned(), state.to_owned()]
-    });
-    table(["CRONJOB", "POLICY", "WHEN", "STATE"], rows)
+    let cells = |row: &Row| {
+        let (policy, when) = (row.policy.as_deref().unwrap_or("-"), row.when.unwrap_or("-"));
+        [row.cron_job.as_str(), policy, when, row.state].map(str::to_owned)
+    };
+    table(["CRONJOB", "POLICY", "WHEN", "STATE"], rows.iter().map(cells))
 }
 
 /// Whether a hook may run, and if not, what is missing.
@@ -132,10 +164,8 @@ async fn change(one: &One, allow: bool) -> Result<(), Failure> {
         let text = serde_saphyr::to_string(template).map_err(|error| Failure::Refused(error.to_string()))?;
         say(&text.lines().map(plain).collect::<Vec<_>>().join("\n"));
     }
-    if !one.yes {
-        let what = if allow { "Allow this pod template to run as the hook" } else { "No longer allow the hook" };
-        confirm(&format!("{what} {}?", plain(&one.name)))?;
-    }
+    let what = if allow { "Allow this pod template to run as the hook" } else { "No longer allow the hook" };
+    one.asked.confirm(format!("{what} {}?", plain(&one.name)))?;
     let lists: Api<HookTemplates> = Api::namespaced(client, one.options.cluster.namespace());
     for _ in 0..TRIES {
         let current = ask("read which hooks are allowed", lists.get_opt(names::HOOKS)).await?;
@@ -190,7 +220,7 @@ mod tests {
         };
         let there = [cron_job("database", true), cron_job("siem", true)];
         let allowed = BTreeMap::from([("database".to_owned(), template("a")), ("siem".to_owned(), template("b"))]);
-        let shown = show(&[policy], &allowed, &there);
+        let shown = show(&rows(&[policy], &allowed, &there));
         for (name, state) in
             [("database", "may run"), ("siem", "changed since it was allowed"), ("gone", "there is no such CronJob")]
         {

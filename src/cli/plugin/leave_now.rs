@@ -10,10 +10,11 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::Failure;
-use super::cluster::{Cluster, whoami};
+use super::asked::{Asked, Whom};
+use super::cluster::whoami;
 use super::link::{shown, write};
 use super::people::{everybody, find};
-use super::terminal::{confirm, plain, say};
+use super::terminal::{plain, reason, say};
 use crate::api::Person;
 use crate::api::person::Declared;
 use crate::kube::calls;
@@ -25,10 +26,10 @@ const STANDS: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Options of `rollcall leave-now`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The Person: its name, or CONNECTION/ID of one of its HR records
-    person: String,
+    #[command(flatten)]
+    whom: Whom,
     /// The reason, in a few words without personal details
-    #[arg(long, required_unless_present = "withdraw")]
+    #[arg(long, value_parser = reason, required_unless_present = "withdraw")]
     reason: Option<String>,
     /// Their last day of work, such as 2026-03-31; without it they leave at once
     #[arg(long, conflicts_with = "withdraw")]
@@ -39,11 +40,6 @@ pub struct Options {
     /// Take the word back
     #[arg(long, conflicts_with = "reason")]
     withdraw: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// Declares that somebody leaves, or takes that back.
@@ -53,22 +49,20 @@ pub struct Options {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let (client, api, people) = everybody(&options.cluster).await?;
-    let person = find(&people, &options.person)?;
+    let (client, api, people) = everybody(&options.whom.cluster).await?;
+    let person = find(&people, &options.whom.person)?;
     say(&shown(person));
     let Some(reason) = &options.reason else {
         if person.spec.declared.as_ref().is_none_or(|said| said.state.is_some()) {
             return Err(Failure::Refused(format!("nobody declared that {} leaves", person.name_any())));
         }
         let question = "Take it back? Then what HR says counts. What was revoked stays revoked";
-        return take_back(&api, person, question, options.yes).await;
+        return take_back(&api, person, question, options.whom.asked).await;
     };
     let now = calls::now();
     let until = until(options.until, now, STANDS).map_err(Failure::Refused)?;
     let when = options.last_day.map_or_else(|| "at once".to_owned(), |day| format!("after {day}, where they work"));
-    if !options.yes {
-        confirm(&format!("Their access ends {when}, within the limits of the policy. Go on?"))?;
-    }
+    options.whom.asked.confirm(format!("Their access ends {when}, within the limits of the policy. Go on?"))?;
     let by = whoami(client).await?;
     let declared = Declared { state: None, at: None, last_day: options.last_day, reason: reason.clone(), until, by };
     write(&api, person, said(&declared)).await?;
@@ -91,10 +85,8 @@ pub(super) fn until(wanted: Option<Timestamp>, now: Timestamp, stands: SignedDur
 }
 
 /// Takes a word back, once that is confirmed.
-pub(super) async fn take_back(api: &Api<Person>, person: &Person, question: &str, yes: bool) -> Result<(), Failure> {
-    if !yes {
-        confirm(question)?;
-    }
+pub(super) async fn take_back(api: &Api<Person>, person: &Person, question: &str, asked: Asked) -> Result<(), Failure> {
+    asked.confirm(question)?;
     write(api, person, json!({"declared": null})).await?;
     say(&format!("{}: what HR says counts again", person.name_any()));
     Ok(())

@@ -11,9 +11,10 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, Preconditions};
 use serde_json::json;
 
+use super::asked::Asked;
 use super::cluster::Cluster;
 use super::people::{all, everybody, find};
-use super::terminal::{confirm, plain, say};
+use super::terminal::{plain, say};
 use super::write::write_over;
 use super::{Failure, ask};
 use crate::api::person::Record;
@@ -35,9 +36,8 @@ pub struct Merge {
     /// The Person whose HR records it gets, and which is deleted: named in the same way. Of somebody whose HR system was replaced, also
     /// an HR record that no Person has, such as that of somebody who has left by the new system
     other: String,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     cluster: Cluster,
 }
@@ -47,9 +47,8 @@ pub struct Merge {
 pub struct Split {
     /// The HR record that is another human's, as CONNECTION/ID
     record: String,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     cluster: Cluster,
 }
@@ -61,9 +60,8 @@ pub struct Apart {
     person: String,
     /// Another one, who is another human
     other: String,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     cluster: Cluster,
 }
@@ -86,7 +84,7 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
     let person = find(&people, &options.person)?;
     let other = match (find_other(&people, &options.other, &person.name_any()), without_person(&people, &options.other))
     {
-        (Err(_), Some(record)) if not_migrated(person) => return link(&api, person, record, options.yes).await,
+        (Err(_), Some(record)) if not_migrated(person) => return link(&api, person, record, options.asked).await,
         (other, _) => other?,
     };
     let records = merged(person, other).map_err(Failure::Refused)?;
@@ -101,13 +99,11 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
         )));
     }
     say(&format!("{}\n{}", shown(person), shown(other)));
-    if !options.yes {
-        confirm(&format!(
-            "Make them one human, {}? They will have left when all of {} have ended",
-            person.name_any(),
-            listed(&records)
-        ))?;
-    }
+    options.asked.confirm(format!(
+        "Make them one human, {}? They will have left when all of {} have ended",
+        person.name_any(),
+        listed(&records)
+    ))?;
     write(&api, person, json!({"records": records})).await?;
     taken_over(&api, person, other).await?;
     let exactly = Preconditions { uid: other.uid(), resource_version: None };
@@ -119,16 +115,14 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
 
 /// Links an HR record that no Person has. Leavers whom nothing here names get none, so that of somebody who left while their HR
 /// system was replaced, the new one's record may have none.
-async fn link(api: &Api<Person>, person: &Person, record: Record, yes: bool) -> Result<(), Failure> {
+async fn link(api: &Api<Person>, person: &Person, record: Record, asked: Asked) -> Result<(), Failure> {
     let added = words(&record);
     let records = with(person, &[record]).map_err(Failure::Refused)?;
     say(&format!("{}\nNo Person has {}", shown(person), plain(&added)));
-    if !yes {
-        confirm(&format!(
-            "Is it theirs, {}? They will have left when it has ended; while no trusted response names it, they are held",
-            person.name_any()
-        ))?;
-    }
+    asked.confirm(format!(
+        "Is it theirs, {}? They will have left when it has ended; while no trusted response names it, they are held",
+        person.name_any()
+    ))?;
     write(api, person, json!({"records": records})).await?;
     say(&format!("{}: {}", person.name_any(), listed(&records)));
     Ok(())
@@ -146,9 +140,7 @@ pub async fn split(options: &Split) -> Result<(), Failure> {
     let person = find(&people, &options.record)?;
     let records = without(person, &options.record).map_err(Failure::Refused)?;
     say(&shown(person));
-    if !options.yes {
-        confirm(&format!("Take {} off {}?", options.record, person.name_any()))?;
-    }
+    options.asked.confirm(format!("Take {} off {}?", options.record, person.name_any()))?;
     let taken: Vec<_> = person.spec.records.iter().filter(|record| !records.contains(record)).collect();
     let apart = also_apart(person, taken);
     write(&api, person, json!({"records": records, "apart": apart})).await?;
@@ -184,9 +176,9 @@ pub async fn apart(options: &Apart) -> Result<(), Failure> {
         )));
     }
     say(&format!("{}\n{}", shown(person), shown(other)));
-    if !options.yes {
-        confirm("Are these two humans? What either owns is then revoked when that one leaves, whatever they share")?;
-    }
+    options
+        .asked
+        .confirm("Are these two humans? What either owns is then revoked when that one leaves, whatever they share")?;
     write(&api, person, json!({"apart": apart})).await?;
     say(&format!("{} and {} are two humans", person.name_any(), other.name_any()));
     Ok(())

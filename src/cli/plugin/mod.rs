@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod approve;
+mod asked;
 pub mod completion;
 pub mod connectors;
 pub mod consents;
@@ -23,6 +24,7 @@ mod output;
 pub mod own;
 pub mod people;
 pub mod preview;
+mod progress;
 pub mod read_now;
 pub mod reject;
 mod report;

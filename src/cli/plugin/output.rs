@@ -11,6 +11,8 @@ use super::terminal::say;
 pub enum Output {
     /// For people
     Table,
+    /// The same, with more columns where there are more
+    Wide,
     /// All of it, for programs
     Json,
     /// The same as YAML
@@ -24,11 +26,34 @@ impl Output {
     /// When it cannot be written in this form; what `table` says.
     pub fn print(self, found: &impl Serialize, table: impl FnOnce() -> Result<String, Failure>) -> Result<(), Failure> {
         say(&match self {
-            Self::Table => table()?,
+            Self::Table | Self::Wide => table()?,
             Self::Json => json(found)?,
             Self::Yaml => yaml(found)?,
         });
         Ok(())
+    }
+
+    /// Prints one of many that come one after another: as YAML, each is a document of its own.
+    ///
+    /// # Errors
+    /// When it cannot be written in this form.
+    pub fn print_next(self, found: &impl Serialize, line: impl FnOnce() -> String) -> Result<(), Failure> {
+        say(&match self {
+            Self::Table | Self::Wide => line(),
+            Self::Json => json(found)?,
+            Self::Yaml => format!("---\n{}", yaml(found)?),
+        });
+        Ok(())
+    }
+
+    /// Whether columns are shown that the table leaves out.
+    pub const fn wide(self) -> bool {
+        matches!(self, Self::Wide)
+    }
+
+    /// Whether it is for people.
+    pub const fn for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
     }
 }
 

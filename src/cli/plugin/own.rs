@@ -9,10 +9,11 @@ use kube::api::{Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use super::asked::Asked;
 use super::cluster::Cluster;
 use super::coverage::{Unowned, read};
 use super::people::{everybody, find, record};
-use super::terminal::{confirm, plain, say};
+use super::terminal::{plain, say};
 use super::{Failure, ask};
 use crate::api::{Person, convert, names};
 use crate::kube::named::Api;
@@ -40,9 +41,8 @@ pub struct Options {
     /// Write them
     #[arg(long, requires = "suggest")]
     apply: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     cluster: Cluster,
 }
@@ -73,10 +73,8 @@ async fn one(options: &Options, account: &str, owner: &str) -> Result<(), Failur
         say(&format!("ServiceAccount {}: its owner is {} already", plain(account), plain(&owner)));
         return Ok(());
     }
-    if !options.yes {
-        let was = was.map_or_else(|| "nobody's".to_owned(), |was| format!("{}'s", plain(was)));
-        confirm(&format!("ServiceAccount {} is {was}. Make it {}'s?", plain(account), plain(&owner)))?;
-    }
+    let was = was.map_or_else(|| "nobody's".to_owned(), |was| format!("{}'s", plain(was)));
+    options.asked.confirm(format!("ServiceAccount {} is {was}. Make it {}'s?", plain(account), plain(&owner)))?;
     write(&client, &before, &owner).await?;
     say(&format!("ServiceAccount {}: its owner is {}", plain(account), plain(&owner)));
     Ok(())
@@ -126,9 +124,7 @@ async fn suggested(options: &Options) -> Result<(), Failure> {
     for (one, owner) in &suggested {
         say(&format!("{}: {} ({})", plain(&one.what()), plain(owner), one.because.as_deref().unwrap_or_default()));
     }
-    if !options.yes {
-        confirm(&format!("Write these {} owners?", suggested.len()))?;
-    }
+    options.asked.confirm(format!("Write these {} owners?", suggested.len()))?;
     for (one, owner) in suggested {
         let before = standing(&client, &one.namespace, &one.name).await?;
         if before.annotations().contains_key(names::OWNER) {

@@ -8,6 +8,7 @@ pub(super) mod answer;
 mod edit;
 mod erase;
 mod export;
+mod facts;
 pub(super) mod list;
 pub(super) mod owned;
 mod plan;
@@ -35,6 +36,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::cluster::Cluster;
+use super::progress::during;
 use super::{Failure, ask};
 use crate::api::person::Record;
 use crate::api::revocation::Phase;
@@ -43,6 +45,8 @@ use crate::kube::named::Api;
 
 /// Objects asked for at once.
 const PAGE: u32 = 500;
+/// What is told of a read that takes long.
+pub(super) const READING: &str = "reading the cluster";
 
 /// Everything in the people namespace that an answer rests on.
 #[derive(Debug, Default)]
@@ -98,7 +102,7 @@ impl World {
 pub async fn everybody(cluster: &Cluster) -> Result<(Client, Api<Person>, Vec<Person>), Failure> {
     let client = cluster.client().await?;
     let api: Api<Person> = Api::namespaced(client.clone(), cluster.namespace());
-    let people = all("list the Persons", api.clone(), "").await?;
+    let people = during(READING, all("list the Persons", api.clone(), "")).await?;
     Ok((client, api, people))
 }
 

@@ -1,7 +1,7 @@
 //! `rollcall preview`: reads a source from the manifests alone, and shows who is seen before anything acts on it.
 //!
 //! ```text
-//! manifests ──▶ source ──hris──▶ read ──▶ trust gate, scope, verdicts ──▶ view ──▶ table, JSON or CSV
+//! manifests ──▶ source ──hris──▶ read ──▶ trust gate, scope, verdicts ──▶ view ──▶ table, JSON, YAML or CSV
 //! ```
 //! Needs no cluster and changes nothing anywhere. A source that replaces its refresh token with each use is asked only
 //! where the next may be written into the file of credentials. The same code as the controller's makes the source, judges
@@ -31,6 +31,7 @@ use self::manifests::Manifests;
 use self::token_store::FileKeeper;
 use self::view::{Trust, View};
 use super::Failure;
+use super::output;
 use super::terminal::say;
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::calls;
@@ -97,8 +98,12 @@ pub struct Options {
 enum Output {
     /// A summary, and a line for each person
     Table,
+    /// The same: the table leaves out only what is empty for everybody
+    Wide,
     /// Everything, as one JSON object
     Json,
+    /// The same as YAML
+    Yaml,
     /// A line for each person; the summary is written to stderr
     Csv,
 }
@@ -134,8 +139,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let mut view = View::of(read, &manifests, &settings, &rules, calls::now());
     view.most = options.people;
     match options.output {
-        Output::Table => say(&print::table(&view, options.only, options.unmask)),
-        Output::Json => say(&print::json(&view, options.only, options.unmask)),
+        Output::Table | Output::Wide => say(&print::table(&view, options.only, options.unmask)),
+        Output::Json => say(&output::json(&print::whole(&view, options.only, options.unmask))?),
+        Output::Yaml => say(&output::yaml(&print::whole(&view, options.only, options.unmask))?),
         Output::Csv => {
             eprintln!("{}", print::summary(&view));
             say(print::csv(&view, options.only, options.unmask)?.trim_end());

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::approve::{find, name, plans, show, whom};
-use super::cluster::{Cluster, whoami};
-use super::terminal::{confirm, plain, reason, say};
+use super::asked::Which;
+use super::cluster::whoami;
+use super::terminal::{plain, reason, say};
 use super::write::write_over;
 use crate::api::condition::Reason;
 use crate::api::revocation::RevocationStatus;
@@ -21,23 +22,14 @@ use crate::api::{Person, Revocation, convert};
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("decision").required(true).args(["reason", "undo"])))]
 pub struct Options {
-    /// Name of the Revocation, or of the Person whose Revocations wait
-    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-    name: Option<String>,
-    /// Reject every Revocation of this batch
-    #[arg(long)]
-    batch: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// The reason; it is stored on the Revocation, so do not name people
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
     /// Withdraw a rejection: the Revocation is counted, and checked against every gate again
     #[arg(long)]
     undo: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// Shows what is rejected, asks, and writes each decision.
@@ -47,10 +39,10 @@ pub struct Options {
 /// # Assumptions   the approval policies of the chart are installed
 /// # Errors        when any of them was not written; each says why in its own line
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Revocation> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let found = find(&api, options.name.as_deref(), options.batch.as_deref()).await?;
+    let client = options.which.cluster.client().await?;
+    let api: Api<Revocation> = Api::namespaced(client.clone(), options.which.cluster.namespace());
+    let people: Api<Person> = Api::namespaced(client.clone(), options.which.cluster.namespace());
+    let found = find(&api, &options.which).await?;
     let (mut open, mut failed) = (Vec::new(), 0_usize);
     let mut each = std::pin::pin!(whom(&people, &found));
     while let Some((revocation, who)) = each.next().await {
@@ -70,9 +62,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     if !open.is_empty() {
         let user = whoami(client).await?;
         let what = if options.undo { "Withdraw the rejection of" } else { "Reject" };
-        if !options.yes {
-            confirm(&format!("{what} {} as {}?", plans(open.len()), plain(&user)))?;
-        }
+        options.which.asked.confirm(format!("{what} {} as {}?", plans(open.len()), plain(&user)))?;
         for revocation in open {
             let decision = decision(options.reason.as_deref(), &user);
             let still = |read: &Revocation| same(read, revocation) && decidable(read, options.undo) == Ok(true);

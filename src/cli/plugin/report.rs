@@ -16,7 +16,8 @@ use jiff::tz::TimeZone;
 
 use self::sheet::{Output, Sheet};
 use super::cluster::Cluster;
-use super::people::{Accounts, World};
+use super::people::{Accounts, READING, World};
+use super::progress::during;
 use super::{Failure, evidence};
 use crate::api::Person;
 use crate::kube::calls;
@@ -48,6 +49,8 @@ struct Form {
     /// Show names and addresses
     #[arg(long)]
     names: bool,
+    #[command(flatten)]
+    cluster: Cluster,
 }
 
 /// Options of `rollcall report leavers`.
@@ -58,8 +61,6 @@ pub struct Leavers {
     /// Read the evidence in this folder, without a cluster: records know neither HR ids nor names
     #[arg(long, conflicts_with = "names")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// Options of `rollcall report access-review`.
@@ -70,8 +71,6 @@ pub struct AccessReview {
     /// Only people whom this SyncPolicy manages
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// The days from the first to the last.
@@ -103,13 +102,17 @@ impl Days {
 pub async fn run(command: &Command) -> Result<(), Failure> {
     let now = calls::now();
     match command {
-        Command::Leavers(Leavers { form, dir, cluster }) => {
+        Command::Leavers(Leavers { form, dir }) => {
+            let cluster = &form.cluster;
             let days = Days::of(form)?;
             let world = match dir {
                 Some(_) => World::default(),
-                None => World::read(&cluster.client().await?, cluster.namespace()).await?,
+                None => {
+                    let client = cluster.client().await?;
+                    during(READING, World::read(&client, cluster.namespace())).await?
+                }
             };
-            let records = evidence::verified(dir.as_deref(), cluster).await?;
+            let records = during("verifying the evidence", evidence::verified(dir.as_deref(), cluster)).await?;
             // Drills are no leavers, and say something of their own.
             let rows = leavers::rows(&world, &records, days, now).into_iter().filter(|row| !row.is_of_drill());
             let rows: Vec<_> = rows.map(|row| if form.names { row } else { row.masked() }).collect();
@@ -121,11 +124,12 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             };
             Sheet { title: "Leavers", days, now, about, rows: &rows, columns: &leavers::COLUMNS }.print(form.output)
         }
-        Command::AccessReview(AccessReview { form, policy, cluster }) => {
+        Command::AccessReview(AccessReview { form, policy }) => {
+            let cluster = &form.cluster;
             let days = Days::of(form)?;
             let client = cluster.client().await?;
-            let world = World::read(&client, cluster.namespace()).await?;
-            let things = access::Things::read(&client).await?;
+            let world = during(READING, World::read(&client, cluster.namespace())).await?;
+            let things = during(READING, access::Things::read(&client)).await?;
             let accounts = Accounts::of(&world);
             let shown = |person: &Person| accounts.shown(person, now);
             let rows = access::rows(&world.people, &things, days, policy.as_deref(), &shown);

@@ -12,10 +12,10 @@ use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::cluster::Cluster;
+use super::asked::Whom;
 use super::link::shown;
 use super::people::{everybody, find};
-use super::terminal::{confirm, plain, say, table};
+use super::terminal::{plain, say, table};
 use super::{Failure, ask};
 use crate::api::revocation::{Action, Kept, RevocationStatus, StepOutcome, Target, TargetKind};
 use crate::api::{Person, Revocation, convert};
@@ -26,16 +26,11 @@ use domain::gate::LeaverStatus;
 /// Options of `rollcall restore`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The Person: its name, or CONNECTION/ID of one of its HR records
-    person: String,
+    #[command(flatten)]
+    whom: Whom,
     /// Show what would be created, and create nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// Creates again what was deleted of a person who works here.
@@ -46,11 +41,11 @@ pub struct Options {
 /// # Assumptions   the caller holds what the roles give, or may bind them
 /// # Errors        when something was not created; each says why in its own line, and the others are created
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let (client, _, people) = everybody(&options.cluster).await?;
-    let person = find(&people, &options.person)?;
+    let (client, _, people) = everybody(&options.whom.cluster).await?;
+    let person = find(&people, &options.whom.person)?;
     say(&shown(person));
     works_here(person)?;
-    let api: Api<Revocation> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let api: Api<Revocation> = Api::namespaced(client.clone(), options.whom.cluster.namespace());
     let theirs = ListParams::default().fields(&format!("spec.person={}", person.name_any()));
     let revocations = ask("list the Person's Revocations", api.list(&theirs)).await?.items;
     let (items, refused) = items(person, &revocations);
@@ -65,9 +60,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     if options.dry_run {
         return failed(refused.len());
     }
-    if !options.yes {
-        confirm(&format!("Create {} again, with your own rights?", counted(items.len())))?;
-    }
+    options.whom.asked.confirm(format!("Create {} again, with your own rights?", counted(items.len())))?;
     let mut failures = refused.len();
     for item in &items {
         let object = item.object();

@@ -7,10 +7,11 @@ use clap::Args;
 use kube::ResourceExt;
 use kube::api::{ObjectMeta, PostParams};
 
-use super::cluster::{Cluster, whoami};
+use super::asked::Whom;
+use super::cluster::whoami;
 use super::link::shown;
 use super::people::{everybody, find};
-use super::terminal::{confirm, say};
+use super::terminal::{reason, say};
 use super::{Failure, ask};
 use crate::api::revocation::{Operation, RevocationSpec, Trigger};
 use crate::api::{Revocation, names};
@@ -21,19 +22,14 @@ use domain::roster::termination_id;
 /// Options of `rollcall revoke-now`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The Person: its name, or CONNECTION/ID of one of its HR records
-    person: String,
+    #[command(flatten)]
+    whom: Whom,
     /// The reason, in a few words without personal details; it is kept with the Revocation
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     reason: String,
     /// Refuse what they would change, instead of revoking what is theirs; `reject` the Revocation to lift it
     #[arg(long)]
     freeze: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// Makes a Revocation of somebody who works here.
@@ -43,8 +39,8 @@ pub struct Options {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let (client, _, people) = everybody(&options.cluster).await?;
-    let person = find(&people, &options.person)?;
+    let (client, _, people) = everybody(&options.whom.cluster).await?;
+    let person = find(&people, &options.whom.person)?;
     say(&shown(person));
     let Some(policy) = person.status.as_ref().and_then(|status| status.policy.clone()) else {
         return Err(Failure::Refused(format!("no policy manages {}, so nothing would act", person.name_any())));
@@ -61,9 +57,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
             "Their bindings and tokens are revoked; they stay employed, and get new ones by hand",
         ),
     };
-    if !options.yes {
-        confirm(&format!("{what}, within the limits of the policy. Go on?"))?;
-    }
+    options.whom.asked.confirm(format!("{what}, within the limits of the policy. Go on?"))?;
     let by = whoami(client.clone()).await?;
     let now = calls::now();
     let revocation = Revocation {
@@ -89,7 +83,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         },
         status: None,
     };
-    let api: Api<Revocation> = Api::namespaced(client, options.cluster.namespace());
+    let api: Api<Revocation> = Api::namespaced(client, options.whom.cluster.namespace());
     let made = ask("create the Revocation", api.create(&PostParams::default(), &revocation)).await?;
     say(&format!("{} waits for its gates. See: kubectl rollcall why {}", made.name_any(), person.name_any()));
     Ok(())

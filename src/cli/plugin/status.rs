@@ -1,4 +1,6 @@
-//! `rollcall status`: an installation at a glance, and what waits for a human.
+//! `rollcall status`: an installation at a glance, and what waits for a human; or one connection, or one person.
+
+pub(super) mod connection;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -10,25 +12,27 @@ use super::Failure;
 use super::cluster::Cluster;
 use super::output::Output;
 use super::people::answer::Command;
-use super::people::{World, why, words};
-use super::terminal::{plain, table};
+use super::people::{READING, World, why, words};
+use super::progress::during;
+use super::terminal::{columns, plain};
 use crate::api::condition::{Condition, ConditionType, Reason};
 use crate::api::policy::Mode;
 use crate::api::revocation::Phase;
 use crate::api::{HRConnection, Revocation, SyncPolicy};
-use crate::kube::stop;
+use crate::kube::{calls, stop};
 
 /// Options of `rollcall status`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A person: then this is `rollcall why`. A Person's name, an HR record (`hq/7`), an address, or a user name
-    #[arg(value_name = "PERSON")]
-    person: Option<String>,
+    /// An HRConnection: how it stands, and its trust over time. Or a person: then this is `rollcall why`. A Person's name, an HR
+    /// record (`hq/7`), an address, or a user name
+    #[arg(value_name = "CONNECTION|PERSON")]
+    connection_or_person: Option<String>,
     /// Show names and addresses of that person
-    #[arg(long, requires = "person")]
+    #[arg(long, requires = "connection_or_person")]
     unmask: bool,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t = Output::Table, conflicts_with = "person")]
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
     #[command(flatten)]
     cluster: Cluster,
@@ -57,6 +61,10 @@ struct ConnectionLine {
     people: Option<u32>,
     last_trusted: Option<Timestamp>,
     next_run: Option<Timestamp>,
+    /// Since when responses are trusted, or are not.
+    since: Option<Timestamp>,
+    /// When a response last contained somebody who left, or a last day.
+    leavers_last_seen: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +74,7 @@ struct PolicyLine {
     mode: &'static str,
     ready: String,
     in_scope: Option<u32>,
+    owned: Option<u32>,
     unowned: Option<u32>,
 }
 
@@ -82,14 +91,18 @@ struct Waits {
 /// # Guarantees    changes nothing
 /// # Errors        whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    if let Some(person) = &options.person {
-        return why::about(&options.cluster, person, options.unmask).await;
-    }
     let client = options.cluster.client().await?;
-    let namespace = options.cluster.namespace();
-    let world = World::read(&client, namespace).await?;
+    let (namespace, output) = (options.cluster.namespace(), options.output);
+    let world = during(READING, World::read(&client, namespace)).await?;
+    if let Some(of) = &options.connection_or_person {
+        let Some(connection) = connection::named(&world.connections, of) else {
+            return why::about(&client, &world, of, options.unmask, output).await;
+        };
+        let shown = connection::shown(connection);
+        return output.print(&shown, || Ok(connection::page(&shown, output.wide(), calls::now())));
+    }
     let glance = glance(&world, stop::stopped(&client, namespace).await);
-    options.output.print(&glance, || Ok(page(&glance)))
+    output.print(&glance, || Ok(page(&glance, output.wide())))
 }
 
 fn glance(world: &World, stopped: Option<String>) -> Glance {
@@ -99,7 +112,7 @@ fn glance(world: &World, stopped: Option<String>) -> Glance {
     }
     Glance {
         stopped,
-        connections: world.connections.iter().map(connection).collect(),
+        connections: world.connections.iter().map(line).collect(),
         policies: world.policies.iter().map(policy).collect(),
         revocations,
         waits: waits(world),
@@ -119,11 +132,13 @@ fn ready(conditions: &[Condition]) -> String {
     )
 }
 
-fn connection(connection: &HRConnection) -> ConnectionLine {
+fn line(connection: &HRConnection) -> ConnectionLine {
     let status = connection.status.clone().unwrap_or_default();
     ConnectionLine {
         name: connection.name_any(),
         ready: ready(&status.conditions),
+        since: status.trust_history.first().map(|newest| newest.from),
+        leavers_last_seen: status.leavers_last_seen,
         newest: status.last_attempt.map_or_else(|| "-".to_owned(), |attempt| attempt.outcome),
         people: status.last_trusted.as_ref().map(|trusted| trusted.employees),
         last_trusted: status.last_trusted.as_ref().map(|trusted| trusted.time),
@@ -141,6 +156,7 @@ fn policy(policy: &SyncPolicy) -> PolicyLine {
         },
         ready: ready(&status.conditions),
         in_scope: status.scope.map(|scope| scope.included),
+        owned: status.coverage.as_ref().map(|coverage| coverage.owned),
         unowned: status.coverage.map(|coverage| coverage.unowned),
     }
 }
@@ -192,26 +208,49 @@ fn asks(gate: &str) -> bool {
     ASKS.iter().any(|reason| reason.as_str() == gate)
 }
 
-fn page(glance: &Glance) -> String {
-    let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"));
+/// An instant, or that there is none.
+fn dated(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"))
+}
+
+/// Columns with their names; the wide table has those behind them too.
+fn columns_of<T>(all: &[T], wide: bool, narrow: &[Column<T>], more: &[Column<T>]) -> String {
+    let shown: Vec<_> = narrow.iter().chain(more.iter().filter(|_| wide)).collect();
+    let head = shown.iter().map(|(name, _)| (*name).to_owned()).collect();
+    columns(head, all.iter().map(|one| shown.iter().map(|(_, of)| of(one)).collect()))
+}
+
+/// A column: its name, and what stands in it.
+type Column<T> = (&'static str, fn(&T) -> String);
+
+fn number(number: Option<u32>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+fn page(glance: &Glance, wide: bool) -> String {
     let mut parts = Vec::new();
     if let Some(reason) = &glance.stopped {
         parts.push(format!("STOPPED: {}. Lift it with `kubectl rollcall stop --lift`.", plain(reason)));
     }
-    parts.push(table(
-        ["CONNECTION", "READY", "NEWEST RESPONSE", "PEOPLE", "LAST TRUSTED", "NEXT RUN"],
-        glance.connections.iter().map(|one| {
-            let (last, next) = (time(one.last_trusted), time(one.next_run));
-            [one.name.clone(), one.ready.clone(), one.newest.clone(), number(one.people), last, next]
-        }),
-    ));
-    parts.push(table(
-        ["POLICY", "MODE", "READY", "IN SCOPE", "UNOWNED"],
-        glance.policies.iter().map(|one| {
-            [one.name.clone(), one.mode.to_owned(), one.ready.clone(), number(one.in_scope), number(one.unowned)]
-        }),
-    ));
+    let connections: [Column<ConnectionLine>; 6] = [
+        ("CONNECTION", |one| one.name.clone()),
+        ("READY", |one| one.ready.clone()),
+        ("NEWEST RESPONSE", |one| one.newest.clone()),
+        ("PEOPLE", |one| number(one.people)),
+        ("LAST TRUSTED", |one| dated(one.last_trusted)),
+        ("NEXT RUN", |one| dated(one.next_run)),
+    ];
+    let more: [Column<ConnectionLine>; 2] =
+        [("SINCE", |one| dated(one.since)), ("LEAVERS LAST SEEN", |one| dated(one.leavers_last_seen))];
+    parts.push(columns_of(&glance.connections, wide, &connections, &more));
+    let policies: [Column<PolicyLine>; 5] = [
+        ("POLICY", |one| one.name.clone()),
+        ("MODE", |one| one.mode.to_owned()),
+        ("READY", |one| one.ready.clone()),
+        ("IN SCOPE", |one| number(one.in_scope)),
+        ("UNOWNED", |one| number(one.unowned)),
+    ];
+    parts.push(columns_of(&glance.policies, wide, &policies, &[("OWNED", |one| number(one.owned))]));
     let counts: Vec<_> = glance.revocations.iter().map(|(phase, number)| format!("{number} {phase}")).collect();
     parts.push(format!("Revocations: {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
     if glance.waits.is_empty() {
@@ -272,11 +311,11 @@ mod tests {
             ]
         );
         assert_eq!(seen.revocations["Held"], 4);
-        assert!(page(&seen).contains("4 Held") && page(&seen).contains("2 Revocations of one batch"));
+        assert!(page(&seen, false).contains("4 Held") && page(&seen, true).contains("2 Revocations of one batch"));
     }
 
     #[test]
     fn a_stop_comes_first() {
-        assert!(page(&glance(&World::default(), Some("why".to_owned()))).starts_with("STOPPED: why"));
+        assert!(page(&glance(&World::default(), Some("why".to_owned())), false).starts_with("STOPPED: why"));
     }
 }

@@ -8,11 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::Failure;
-use super::cluster::{Cluster, whoami};
+use super::asked::Whom;
+use super::cluster::whoami;
 use super::leave_now::{self, said, take_back};
 use super::link::{shown, write};
 use super::people::{everybody, find};
-use super::terminal::{confirm, plain, say};
+use super::terminal::{plain, reason, say};
 use crate::api::person::{Declared, DeclaredState};
 use crate::kube::calls;
 
@@ -24,10 +25,10 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Options of `rollcall stays`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The Person: its name, or CONNECTION/ID of one of its HR records
-    person: String,
+    #[command(flatten)]
+    whom: Whom,
     /// The reason, in a few words without personal details
-    #[arg(long, required_unless_present = "withdraw")]
+    #[arg(long, value_parser = reason, required_unless_present = "withdraw")]
     reason: Option<String>,
     /// What they are
     #[arg(long, value_enum, default_value_t = Stays::Active)]
@@ -38,11 +39,6 @@ pub struct Options {
     /// Take the word back
     #[arg(long, conflicts_with = "reason")]
     withdraw: bool,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    cluster: Cluster,
 }
 
 /// What somebody is.
@@ -63,21 +59,22 @@ enum Stays {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let (client, api, people) = everybody(&options.cluster).await?;
-    let person = find(&people, &options.person)?;
+    let (client, api, people) = everybody(&options.whom.cluster).await?;
+    let person = find(&people, &options.whom.person)?;
     let name = person.name_any();
     say(&shown(person));
     let Some(reason) = &options.reason else {
         if person.spec.declared.as_ref().and_then(|said| said.state).is_none() {
             return Err(Failure::Refused(format!("nobody declared that {name} has not left")));
         }
-        return take_back(&api, person, "Take it back? Then what HR says counts", options.yes).await;
+        return take_back(&api, person, "Take it back? Then what HR says counts", options.whom.asked).await;
     };
     let at = calls::now();
     let until = until(options.until, at).map_err(Failure::Refused)?;
-    if !options.yes {
-        confirm("They have not left, whatever HR says until then, and nothing of theirs is revoked. Go on?")?;
-    }
+    options
+        .whom
+        .asked
+        .confirm("They have not left, whatever HR says until then, and nothing of theirs is revoked. Go on?")?;
     let state = Some(match options.state {
         Stays::Active => DeclaredState::Active,
         Stays::Leave => DeclaredState::Leave,

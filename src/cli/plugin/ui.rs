@@ -8,6 +8,7 @@
 
 mod door;
 mod frame;
+mod lists;
 mod mirror;
 mod pages;
 mod timeline;

@@ -5,15 +5,17 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use super::cluster::Cluster;
-use super::people::World;
-use super::terminal::{say, table};
+use super::output::Output;
+use super::people::{READING, World};
+use super::progress::during;
+use super::terminal::table;
 use crate::api::revocation::{Operation, Phase, StepOutcome, TargetKind};
 use crate::api::{Person, Revocation, convert};
 use domain::gate::LeaverStatus;
@@ -44,15 +46,6 @@ pub struct Options {
     names: bool,
     #[command(flatten)]
     cluster: Cluster,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// Aligned columns
-    Table,
-    /// One document
-    Json,
 }
 
 /// One line of the answer.
@@ -86,7 +79,8 @@ struct Row {
 /// # Guarantees    changes nothing; user names and network addresses only where they are asked for
 /// # Errors        a log without any event; whatever the API server says, in its words; ends with 2 or 3 where there was an attempt
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let world = World::read(&options.cluster.client().await?, options.cluster.namespace()).await?;
+    let client = options.cluster.client().await?;
+    let world = during(READING, World::read(&client, options.cluster.namespace())).await?;
     let identities = identities(&world.people, &world.revocations);
     let mut tally = Tally::new(&identities);
     let mut unreadable = 0_u64;
@@ -302,29 +296,27 @@ fn row(identity: &Identity, used: &Use, people: &[Person], names: bool) -> Row {
 }
 
 fn print(rows: &[Row], tally: &Tally<'_>, unreadable: u64, output: Output) -> Result<(), Failure> {
-    if output == Output::Json {
-        let all = serde_json::json!({
-            "used": rows, "requests": tally.read, "refusedWithoutName": tally.nameless, "unreadableLines": unreadable,
-        });
-        say(&serde_json::to_string_pretty(&all).map_err(|error| Failure::Refused(error.to_string()))?);
-        return Ok(());
-    }
-    if rows.is_empty() {
-        say("Nothing of a leaver was used after the exit, as far as this log tells.");
-    } else {
-        say(&table(
+    let all = serde_json::json!({
+        "used": rows, "requests": tally.read, "refusedWithoutName": tally.nameless, "unreadableLines": unreadable,
+    });
+    output.print(&all, || Ok(page(rows, tally, unreadable)))
+}
+
+fn page(rows: &[Row], tally: &Tally<'_>, unreadable: u64) -> String {
+    let used = match rows.is_empty() {
+        true => "Nothing of a leaver was used after the exit, as far as this log tells.".to_owned(),
+        false => table(
             ["PERSON", "BY", "ALLOWED", "REFUSED", "OPEN", "FIRST", "LAST", "VERBS", "FROM"],
             rows.iter().map(cells),
-        ));
-    }
+        ),
+    };
     let told = |number: u64, what: &str| if number == 0 { String::new() } else { format!(" {number} {what}.") };
     let nameless = told(
         tally.nameless,
         "were refused with 401 after the first exit, with a token that nobody knows: they carry no user name",
     );
     let none = told(unreadable, "lines are no events");
-    say(&format!("{} requests were read.{nameless}{none}", tally.read));
-    Ok(())
+    format!("{used}\n{} requests were read.{nameless}{none}", tally.read)
 }
 
 fn cells(row: &Row) -> [String; 9] {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::token::{Event, Terms};
 use super::*;
-use crate::tell::deliver::{BRIDGES, Whose};
+use crate::tell::deliver::{BRIDGES, ONCE, Whose};
 
 /// A receiver that answers what it is told, and keeps what it heard: type, credential and body.
 #[derive(Clone, Default)]
@@ -136,4 +136,33 @@ async fn an_address_inside_is_not_asked_unless_it_is_allowed() {
         assert!(said.starts_with("not delivered"), "{said}");
     }
     assert!(script.heard().is_empty());
+}
+
+#[tokio::test]
+async fn who_keeps_what_waits_is_told_when_the_receiver_wants_it_again() {
+    let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    let later = ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT");
+    for (status, headers, expected) in [
+        (429, vec![("retry-after", "45")], Some(45)),
+        (503, vec![("retry-after", "45")], Some(45)),
+        (429, vec![date, later], Some(120)),
+        (429, vec![("retry-after", "soon")], None),
+        (429, vec![], None),
+        (503, vec![], None),
+        (400, vec![("retry-after", "45")], None),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url = format!("http://{}/events", listener.local_addr().unwrap()).parse().unwrap();
+        let heard = headers.clone();
+        let router = Router::new().fallback(move || {
+            let response =
+                heard.iter().fold(Response::builder().status(status), |all, (name, value)| all.header(*name, *value));
+            async move { response.body(Body::empty()).unwrap() }
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let once = Receiver::at(url, None, Vec::new(), true, LONG, ONCE).unwrap();
+        let refused = once.take("application/cloudevents+json", "{}").await.unwrap_err();
+        assert_eq!(refused.asked, expected.map(Duration::from_secs), "{status} {headers:?}");
+        assert_eq!(refused.whose, if status == 400 { Whose::Event } else { Whose::Receiver }, "{status}");
+    }
 }

@@ -1,5 +1,6 @@
 //! What a poll needs to know, and what its outcome says on the connection. Pure.
 
+mod history;
 mod text;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,7 @@ fn sentinels(named: &Sentinels) -> Vec<(HrId, Sentinel)> {
 /// What an answer shows of its source, believed or not.
 #[derive(Clone)]
 pub(super) struct ResponseSummary {
+    people: usize,
     capabilities: Capabilities,
     unmapped: BTreeMap<String, u32>,
     unmapped_types: BTreeMap<String, u32>,
@@ -121,6 +123,7 @@ impl ResponseSummary {
     /// Looks at an answer that came at `at`.
     pub(super) fn of(read: &Read, at: Timestamp) -> Self {
         Self {
+            people: read.employees.len(),
             capabilities: capabilities::found(read, at.to_zoned(TimeZone::UTC).date()),
             unmapped: most(&read.unmapped),
             unmapped_types: most(&read.unmapped_types),
@@ -262,10 +265,12 @@ pub(super) fn record(
     };
     let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
     let before = age(status.last_trusted.as_ref());
+    let mut people_read = seen.as_ref().map(|seen| count(seen.people));
     status.last_attempt = Some(match outcome {
         Outcome::Trusted(answered) => {
             let TrustedRead { trusted, acceptance, waived } = *answered;
             let people = trusted.employees;
+            people_read = Some(people);
             let message = format!("{people} people read and believed.{}", left_out(seen.as_ref()));
             updates.extend([
                 ready_or_stale(message, &age(Some(&trusted))),
@@ -302,6 +307,7 @@ pub(super) fn record(
         }
         Outcome::Nothing(why) => {
             let people = status.last_trusted.as_ref().map_or(0, |last| last.employees);
+            people_read = Some(people);
             let message = format!("Nothing new: {why}. What was last believed stands, {people} people.");
             updates.extend([
                 ready_or_stale(message, &before),
@@ -311,6 +317,7 @@ pub(super) fn record(
             Attempt { time: at, outcome: NOTHING_NEW.to_owned(), response: None, findings: Vec::new() }
         }
     });
+    status.trust_history = history::after(&status.trust_history, &updates, people_read, at);
     if let Some(seen) = seen {
         status.capabilities = Some(seen.capabilities);
         status.unmapped_statuses = seen.unmapped;

@@ -13,8 +13,8 @@ use crate::api::condition::{ConditionType, Reason};
 use crate::api::person::State;
 use crate::api::revocation::{Operation, Phase};
 use crate::api::{Person, Revocation, names};
-use crate::cli::cluster::Cluster;
-use crate::cli::terminal::{confirm, plain, say};
+use crate::cli::plugin::asked::Whom;
+use crate::cli::terminal::{plain, say};
 use crate::cli::{Failure, ask};
 use crate::kube::named::Api;
 use domain::evidence;
@@ -22,13 +22,8 @@ use domain::evidence;
 /// Options of `rollcall erase`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The Person: its name, an HR record (`hq/7` or `id:hq/7`), an address, or a user name
-    person: String,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    yes: bool,
     #[command(flatten)]
-    cluster: Cluster,
+    whom: Whom,
 }
 
 /// Deletes the Person and its Revocations.
@@ -43,29 +38,27 @@ pub struct Options {
     reason = "what a human deletes, with their own rights: Rollcall's records of somebody, which hold no access"
 )]
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let api: Api<Revocation> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let client = options.whom.cluster.client().await?;
+    let people: Api<Person> = Api::namespaced(client.clone(), options.whom.cluster.namespace());
+    let api: Api<Revocation> = Api::namespaced(client.clone(), options.whom.cluster.namespace());
     let everybody = all("list the Persons", people.clone(), "").await?;
     let revocations = all("list the Revocations", api.clone(), "").await?;
     let left_over: Vec<&Revocation> =
-        revocations.iter().filter(|revocation| revocation.spec.person == options.person).collect();
-    let person = match find(&everybody, &options.person) {
+        revocations.iter().filter(|revocation| revocation.spec.person == options.whom.person).collect();
+    let person = match find(&everybody, &options.whom.person) {
         Ok(person) => Some(person),
         // It was stopped after the Person had gone.
-        Err(_) if !left_over.is_empty() && everybody.iter().all(|one| one.name_any() != options.person) => None,
+        Err(_) if !left_over.is_empty() && everybody.iter().all(|one| one.name_any() != options.whom.person) => None,
         Err(nobody) => return Err(nobody),
     };
-    let name = person.map_or(options.person.clone(), ResourceExt::name_any);
+    let name = person.map_or(options.whom.person.clone(), ResourceExt::name_any);
     let theirs: Vec<&Revocation> = revocations.iter().filter(|revocation| revocation.spec.person == name).collect();
     let obstacles = obstacles(person, &theirs);
     if !obstacles.is_empty() {
         return Err(Failure::Refused(refusal(&name, &obstacles)));
     }
     say(&shown(&name, person, &theirs));
-    if !options.yes {
-        confirm("Delete this for good?")?;
-    }
+    options.whom.asked.confirm("Delete this for good?")?;
     if let Some(person) = person {
         ask("delete the Person", people.delete(&name, &exactly(person.uid(), person.resource_version()))).await?;
     }
@@ -81,7 +74,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
             Err(other) => return Err(other),
         }
     }
-    let maps: Api<ConfigMap> = Api::namespaced(client, options.cluster.namespace());
+    let maps: Api<ConfigMap> = Api::namespaced(client, options.whom.cluster.namespace());
     let sealed = all("list the records of the evidence", maps, &format!("{}={}", names::PART, evidence::PART)).await;
     say(&stays(&name, sealed.ok().map(|sealed| sealed.iter().filter(|map| is_of(map, &name)).count())));
     Ok(())

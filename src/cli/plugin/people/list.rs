@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::accounts::{self, Accounts};
 use super::turns::{Ahead, Turn};
-use super::{World, record};
+use super::{READING, World, record};
 use crate::api::person::State as Shown;
 use crate::api::{Person, SyncPolicy};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
 use crate::cli::plugin::output::{self, unwritable};
+use crate::cli::plugin::progress::during;
 use crate::cli::terminal::{columns, harmless, plain, say};
 use crate::kube::calls;
 use crate::sync::convert;
@@ -158,7 +159,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let now = calls::now();
     let wanted = wanted(options, now.to_zoned(TimeZone::UTC).date());
     let client = options.cluster.client().await?;
-    let world = World::read(&client, options.cluster.namespace()).await?;
+    let world = during(READING, World::read(&client, options.cluster.namespace())).await?;
     let theirs = |person: &&Person| {
         let status = person.status.as_ref();
         let employment = status.and_then(|status| status.employment.as_ref());

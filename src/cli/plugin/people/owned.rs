@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject as RbacSubject};
 use kube::Client;
+use serde::Serialize;
 
 use super::{all, edit};
 use crate::api::{Person, convert};
@@ -36,7 +37,7 @@ pub struct Thing {
 }
 
 /// Whose an object is that names somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Whose {
     /// Theirs alone.
     Theirs,

@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use kube::ResourceExt;
 
-use super::{World, find};
+use super::{READING, World, find};
 use crate::api::{Person, SyncPolicy};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
 use crate::cli::plugin::grants;
 use crate::cli::plugin::output::Output;
+use crate::cli::plugin::progress::during;
 use crate::kube::calls;
 
 /// Options of `rollcall plan`.
@@ -50,10 +51,10 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let client = options.cluster.client().await?;
     let namespace = options.cluster.namespace();
-    let world = World::read(&client, namespace).await?;
+    let world = during(READING, World::read(&client, namespace)).await?;
     let person = find(&world.people, &options.person)?;
     let (policy, changed) = policy(&world, person, options.policy.as_deref())?;
-    let mut seen = seen::everything(&client, namespace, &world.people, person).await?;
+    let mut seen = during(READING, seen::everything(&client, namespace, &world.people, person)).await?;
     seen.ask(&client, namespace, &policy, &world.people, person).await;
     sessions::look(&mut seen, &client, &policy, person).await?;
     let view = forecast::View {

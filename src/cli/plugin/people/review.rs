@@ -6,17 +6,20 @@
 use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::owned::{self, Owned, Whose};
-use super::{World, find, records};
+use super::{READING, World, find, record, records};
 use crate::api::Person;
 use crate::api::person::{Review, ReviewAnswer};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
 use crate::cli::cluster::whoami;
 use crate::cli::plugin::link::write;
-use crate::cli::terminal::{columns, confirm, plain, say};
+use crate::cli::plugin::output::Output;
+use crate::cli::plugin::progress::during;
+use crate::cli::terminal::{confirm, plain, say, table};
 use crate::kube::calls;
 use crate::kube::named::Api;
 use domain::moves::in_words;
@@ -37,6 +40,9 @@ pub struct Options {
     /// Do not ask for confirmation
     #[arg(long, requires = "keep")]
     yes: bool,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table, conflicts_with = "keep")]
+    output: Output,
     #[command(flatten)]
     cluster: Cluster,
 }
@@ -50,13 +56,14 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let client = options.cluster.client().await?;
     let now = calls::now();
-    let world = World::read(&client, options.cluster.namespace()).await?;
+    let world = during(READING, World::read(&client, options.cluster.namespace())).await?;
     let Some(meant) = &options.person else {
-        say(&waiting(&world.people, now));
-        return Ok(());
+        let waiting = waiting(&world.people, now);
+        return options.output.print(&waiting, || Ok(listed(&waiting)));
     };
     let person = find(&world.people, meant)?;
-    say(&shown(person, &owned::of(&client, &world.people, person).await?, now));
+    let owned = owned::of(&client, &world.people, person).await?;
+    options.output.print(&facts(person, &owned, now), || Ok(shown(person, &owned, now)))?;
     let Some(reason) = options.reason.as_ref().filter(|_| options.keep) else { return Ok(()) };
     let Some(review) = open(person) else {
         return Err(Failure::Refused(format!("no review of {} waits for an answer", person.name_any())));
@@ -79,19 +86,59 @@ pub(super) fn open(person: &Person) -> Option<&Review> {
     Some(review).filter(|_| !answered)
 }
 
-fn waiting(people: &[Person], now: Timestamp) -> String {
-    let mut open: Vec<_> = people.iter().filter_map(|person| Some((open(person)?, person))).collect();
-    if open.is_empty() {
+/// A review that waits.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Waits {
+    person: String,
+    records: Vec<String>,
+    changed: String,
+    due: Timestamp,
+    overdue: bool,
+}
+
+fn waits(review: &Review, person: &Person, now: Timestamp) -> Waits {
+    Waits {
+        person: person.name_any(),
+        records: person.spec.records.iter().map(record).collect(),
+        changed: in_words(&review.fields),
+        due: review.due,
+        overdue: review.due <= now,
+    }
+}
+
+/// Those that wait, the one that is due first at the top.
+fn waiting(people: &[Person], now: Timestamp) -> Vec<Waits> {
+    let mut waiting: Vec<_> = people.iter().filter_map(|person| Some(waits(open(person)?, person, now))).collect();
+    waiting.sort_by(|one, other| (one.due, &one.person).cmp(&(other.due, &other.person)));
+    waiting
+}
+
+fn listed(waiting: &[Waits]) -> String {
+    if waiting.is_empty() {
         return "No review waits.".to_owned();
     }
-    open.sort_by_key(|(review, person)| (review.due, person.name_any()));
-    let line = |(review, person): (&Review, &Person)| {
-        let overdue = if review.due <= now { "yes" } else { "" };
-        let due = format!("{:.0}", review.due);
-        vec![person.name_any(), records(person), in_words(&review.fields), due, overdue.to_owned()]
+    let line = |one: &Waits| {
+        let overdue = if one.overdue { "yes" } else { "" };
+        [one.person.clone(), one.records.join(", "), one.changed.clone(), format!("{:.0}", one.due), overdue.to_owned()]
     };
-    let head = ["PERSON", "HR RECORDS", "CHANGED", "DUE", "OVERDUE"].map(str::to_owned).to_vec();
-    columns(head, open.into_iter().map(line))
+    table(["PERSON", "HR RECORDS", "CHANGED", "DUE", "OVERDUE"], waiting.iter().map(line))
+}
+
+/// What [`shown`] says, for programs.
+fn facts(person: &Person, owned: &Owned, now: Timestamp) -> Value {
+    let moved = person.status.as_ref().and_then(|status| status.moves.as_ref()?.last.as_ref());
+    let owned = match owned {
+        Owned::NotAllowed => Value::Null,
+        Owned::Things(things) => things.iter().map(|thing| json!({"what": thing.what, "whose": thing.whose})).collect(),
+    };
+    json!({
+        "person": person.name_any(),
+        "records": person.spec.records.iter().map(record).collect::<Vec<_>>(),
+        "moved": moved.map(|moved| json!({"at": moved.at, "changed": in_words(&moved.fields)})),
+        "review": open(person).map(|review| waits(review, person, now)),
+        "owned": owned,
+    })
 }
 
 /// What is reviewed, in lines.
@@ -127,8 +174,6 @@ fn shown(person: &Person, owned: &Owned, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::cli::plugin::people::owned::Thing;
 
@@ -157,7 +202,15 @@ mod tests {
         let expected = "p-7  hq/7\nMoved at 2026-03-02T09:00:00Z: manager\nReview of department, manager, due 2026-03-15T09:00:00Z, overdue\n\
             Theirs:\n  RoleBinding apps/view\n  ServiceAccount apps/desk (or somebody else's who works here)\n\
             What they reach through groups is not listed.";
-        assert_eq!(shown(&mover(None), &Owned::Things(things), at("2026-03-15T09:00:00Z")), expected);
+        let (owned, now) = (Owned::Things(things), at("2026-03-15T09:00:00Z"));
+        assert_eq!(shown(&mover(None), &owned, now), expected);
+        let facts = facts(&mover(None), &owned, now);
+        assert_eq!((&facts["review"]["overdue"], &facts["owned"][1]["whose"]), (&json!(true), &json!("Ambiguous")));
+        assert_eq!(
+            super::facts(&mover(None), &Owned::NotAllowed, now)["owned"],
+            Value::Null,
+            "not known is not nothing"
+        );
     }
 
     #[test]
@@ -168,11 +221,12 @@ mod tests {
             assert_eq!(open(&mover(answered)).is_some(), waits, "{answered:?}");
         }
         let now = at("2026-03-10T09:00:00Z");
-        assert!(waiting(&[mover(None)], now).contains("hq/7"));
+        let open = waiting(&[mover(None)], now);
+        assert!(listed(&open).contains("hq/7") && !open[0].overdue, "{open:?}");
         let nobody: Person = serde_json::from_value(
             json!({"metadata": {"name": "p-8"}, "spec": {"records": []}, "status": Value::Null}),
         )
         .unwrap();
-        assert_eq!(waiting(&[mover(Some("2026-03-01T09:00:00Z")), nobody], now), "No review waits.");
+        assert_eq!(listed(&waiting(&[mover(Some("2026-03-01T09:00:00Z")), nobody], now)), "No review waits.");
     }
 }

@@ -3,10 +3,12 @@
 use clap::Args;
 
 use super::answer::decide;
-use super::{World, find, owned, words};
+use super::facts::Facts;
+use super::{READING, World, find, owned, words};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
-use crate::cli::terminal::say;
+use crate::cli::plugin::output::Output;
+use crate::cli::plugin::progress::during;
 use crate::kube::calls;
 
 /// Options of `rollcall why`.
@@ -14,6 +16,9 @@ use crate::kube::calls;
 pub struct Options {
     /// The Person: its name, an HR record (`hq/7` or `id:hq/7`), an address, or a user name
     person: String,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
     /// Show name and address
     #[arg(long)]
     unmask: bool,
@@ -27,15 +32,21 @@ pub struct Options {
 /// # Guarantees    changes nothing; of several Persons that may be meant, none is chosen
 /// # Errors        nobody, or several, are meant; whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    about(&options.cluster, &options.person, options.unmask).await
+    let client = options.cluster.client().await?;
+    let world = during(READING, World::read(&client, options.cluster.namespace())).await?;
+    about(&client, &world, &options.person, options.unmask, options.output).await
 }
 
-/// See [`run`].
-pub async fn about(cluster: &Cluster, person: &str, unmask: bool) -> Result<(), Failure> {
-    let client = cluster.client().await?;
-    let world = World::read(&client, cluster.namespace()).await?;
+/// The answer about somebody of a world that was read. See [`run`].
+pub async fn about(
+    client: &kube::Client,
+    world: &World,
+    person: &str,
+    unmask: bool,
+    output: Output,
+) -> Result<(), Failure> {
     let person = find(&world.people, person)?;
-    let owned = owned::of(&client, &world.people, person).await?;
-    say(&words::answer(&decide(&world, person, owned, calls::now()), unmask));
-    Ok(())
+    let owned = during(READING, owned::of(client, &world.people, person)).await?;
+    let answer = decide(world, person, owned, calls::now());
+    output.print(&Facts::of(&answer, unmask), || Ok(words::answer(&answer, unmask)))
 }

@@ -201,9 +201,8 @@ fn reasons(view: &View) -> String {
 }
 
 /// Everything, as one object.
-pub fn json(view: &View, only: Only, unmask: bool) -> String {
-    let shown = View { people: lines(view, only, unmask), ..view.clone() };
-    serde_json::to_string_pretty(&shown).unwrap_or_default() // texts, numbers, and keys that are texts
+pub fn whole(view: &View, only: Only, unmask: bool) -> View {
+    View { people: lines(view, only, unmask), ..view.clone() }
 }
 
 /// A line for everybody who is asked for.
@@ -268,6 +267,11 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::cli::plugin::output;
+
+    fn json(view: &View, only: Only, unmask: bool) -> String {
+        output::json(&whole(view, only, unmask)).unwrap()
+    }
     use domain::capabilities::{Capabilities, PeopleShown};
     use domain::employee::{Field, Texts};
 

@@ -3,10 +3,12 @@
 use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::Days;
 use crate::cli::Failure;
 use crate::cli::plugin::html::escaped;
+use crate::cli::plugin::output;
 use crate::cli::terminal::{columns, harmless, say};
 
 /// What is printed.
@@ -14,10 +16,14 @@ use crate::cli::terminal::{columns, harmless, say};
 pub enum Output {
     /// Aligned columns, the most important ones
     Table,
+    /// Aligned columns, all in which something stands
+    Wide,
     /// All columns, for a spreadsheet
     Csv,
     /// All there is
     Json,
+    /// The same as YAML
+    Yaml,
     /// A page of its own, to be printed or attached
     Html,
 }
@@ -45,25 +51,27 @@ impl<R: Serialize> Sheet<'_, R> {
     /// Prints it.
     pub fn print(&self, output: Output) -> Result<(), Failure> {
         let text = match output {
-            Output::Table if self.rows.is_empty() => format!("Nobody. {}", self.about),
-            Output::Table => self.table(),
+            Output::Table | Output::Wide if self.rows.is_empty() => format!("Nobody. {}", self.about),
+            Output::Table => self.table(false),
+            Output::Wide => self.table(true),
             Output::Csv => self.csv()?,
-            Output::Json => self.json()?,
+            Output::Json => output::json(&self.whole())?,
+            Output::Yaml => output::yaml(&self.whole())?,
             Output::Html => self.html(),
         };
         say(text.trim_end());
         Ok(())
     }
 
-    /// The columns that a reader sees: the important ones in which something stands.
-    fn shown(&self) -> Vec<&Column<R>> {
+    /// The columns that a reader sees: those in which something stands; of these only the important ones, unless all are asked for.
+    fn shown(&self, all: bool) -> Vec<&Column<R>> {
         let filled =
             |of: fn(&R) -> Vec<String>| self.rows.iter().any(|row| of(row).iter().any(|line| !line.is_empty()));
-        self.columns.iter().filter(|(_, important, of)| *important && filled(*of)).collect()
+        self.columns.iter().filter(|(_, important, of)| (all || *important) && filled(*of)).collect()
     }
 
-    fn table(&self) -> String {
-        let shown = self.shown();
+    fn table(&self, all: bool) -> String {
+        let shown = self.shown(all);
         let head = shown.iter().map(|(name, ..)| (*name).to_owned()).collect();
         columns(head, self.rows.iter().map(|row| shown.iter().map(|(.., of)| of(row).join("; ")).collect()))
     }
@@ -80,18 +88,18 @@ impl<R: Serialize> Sheet<'_, R> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn json(&self) -> Result<String, Failure> {
+    /// All there is, for programs.
+    fn whole(&self) -> Value {
         let Days { from, to } = self.days;
         let (report, made, about) = (self.title, self.now, &self.about);
-        let all = serde_json::json!({"report": report, "from": from, "to": to, "made": made, "about": about, "rows": self.rows});
-        serde_json::to_string_pretty(&all).map_err(|error| Failure::Refused(error.to_string()))
+        json!({"report": report, "from": from, "to": to, "made": made, "about": about, "rows": self.rows})
     }
 
     /// A page without anything from elsewhere: no script, no picture, no font.
     fn html(&self) -> String {
         let Days { from, to } = self.days;
         let (title, about, made) = (escaped(self.title), escaped(&self.about), format!("{:.0}", self.now));
-        let shown = self.shown();
+        let shown = self.shown(false);
         let head: String = shown.iter().map(|(name, ..)| format!("<th>{}</th>", escaped(name))).collect();
         let mut body = String::new();
         for row in self.rows {
@@ -153,9 +161,10 @@ mod tests {
     #[test]
     fn a_reader_sees_the_important_columns_in_which_something_stands_and_a_spreadsheet_all() {
         let rows = [Row { what: "one" }];
-        assert_eq!(sheet(&rows).table().lines().next(), Some(" WHAT"));
+        assert_eq!(sheet(&rows).table(false).lines().next(), Some(" WHAT"));
+        assert_eq!(sheet(&rows).table(true).lines().next(), Some(" WHAT      MORE"));
         assert!(sheet(&rows).csv().unwrap().starts_with("WHAT,EMPTY,MORE\n"));
-        let json: serde_json::Value = serde_json::from_str(&sheet(&rows).json().unwrap()).unwrap();
+        let json = sheet(&rows).whole();
         assert_eq!((&json["from"], &json["rows"][0]["what"]), (&"2026-01-01".into(), &"one".into()));
     }
 }

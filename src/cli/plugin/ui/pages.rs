@@ -10,6 +10,7 @@ mod overview;
 mod people;
 mod person;
 mod review;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -167,7 +167,15 @@ fn a_failed_attempt_is_recorded_and_nothing_else_changes() {
     assert_eq!(reasons(&words), [("Reachable", "Forbidden"), ("Ready", "Forbidden"), ("Trusted", "Forbidden")]);
     let after = status(&connection).clone();
     assert_eq!(after.last_attempt.as_ref().map(|attempt| attempt.outcome.as_str()), Some("Forbidden"));
-    let expected = HRConnectionStatus { last_attempt: after.last_attempt.clone(), next_run: after.next_run, ..before };
+    let periods: Vec<_> = after.trust_history.iter().map(|one| (one.from, one.reason.as_str(), one.people)).collect();
+    assert_eq!(periods, [(at(3600), "Forbidden", None), (at(0), "Trusted", Some(10))]);
+    let trust_history = after.trust_history.clone();
+    let expected = HRConnectionStatus {
+        last_attempt: after.last_attempt.clone(),
+        next_run: after.next_run,
+        trust_history,
+        ..before
+    };
     assert_eq!(after, expected);
 }
 

@@ -1,13 +1,14 @@
-//! Connections and their trust: what each says now, what came of each attempt that was seen, and the runs with leavers.
+//! Connections and their trust: what each says now, its trust over time, what came of each attempt that was seen, and the runs with leavers.
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::{Look, lead};
+use super::{Look, lead, trust};
 use crate::api::condition::{Condition, ConditionType, Status};
 use crate::api::policy::Run;
 use crate::api::{HRConnection, SyncPolicy, convert};
 use crate::cli::plugin::html::{Html, data, el};
+use crate::cli::plugin::status::connection;
 use crate::cli::plugin::ui::frame::{Page, Tone, chip, maybe_time, nothing, or_nothing, table, thousands, time};
 use crate::cli::plugin::ui::mirror::Attempt;
 
@@ -55,10 +56,10 @@ fn landmark(kind: &str, at: usize, title: Vec<Html>, inside: Vec<Html>) -> Html 
     el("section", &[("id", &id), ("aria-labelledby", &heading), ("data-part", "")], all)
 }
 
-fn of_connection(at: usize, connection: &HRConnection, attempts: &[Attempt], now: Timestamp) -> Html {
-    let status = connection.status.clone().unwrap_or_default();
-    let (tone, words) = standing(connection, now);
-    let title = vec![data(&connection.name_any()), Html::from(" "), chip(tone, words)];
+fn of_connection(at: usize, hr: &HRConnection, attempts: &[Attempt], now: Timestamp) -> Html {
+    let status = hr.status.clone().unwrap_or_default();
+    let (tone, words) = standing(hr, now);
+    let title = vec![data(&hr.name_any()), Html::from(" "), chip(tone, words)];
     let trusted = status.last_trusted.as_ref();
     let people = trusted.map(|trusted| {
         let by_status: Vec<String> =
@@ -92,6 +93,8 @@ fn of_connection(at: usize, connection: &HRConnection, attempts: &[Attempt], now
             &["Condition", "Holds", "Reason", "Message", "Since"],
             status.conditions.iter().map(condition).collect(),
         ),
+        el("h3", &[], "Its trust over time"),
+        trust::over_time(&connection::trust(hr), now),
         el("h3", &[], "Its attempts, as long as this page has been looked at"),
         history(attempts),
     ];

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use super::{Look, lead, unreadable};
 use crate::cli::plugin::coverage::{Counted, Found, Unowned};
 use crate::cli::plugin::html::{Html, data, el};
-use crate::cli::plugin::ui::frame::{
-    Cut, Page, ROWS, Tone, chip, choice, command, form, or_nothing, section, table, thousands,
-};
+use crate::cli::plugin::ui::frame::{Page, Tone, chip, command, or_nothing, section, table, thousands};
+use crate::cli::plugin::ui::lists::{Cut, ROWS, choice, form};
 
 /// What it takes to see it.
 const TAKES: &str = "It takes list on serviceaccounts, rolebindings and clusterrolebindings in all namespaces.";

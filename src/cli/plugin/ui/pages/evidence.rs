@@ -4,8 +4,9 @@ use super::{Look, lead, unreadable};
 use crate::cli::evidence::Looked;
 use crate::cli::plugin::html::{Html, data, el};
 use crate::cli::plugin::ui::frame::{
-    Cut, Page, ROWS, Tone, chip, command, field, form, nothing, of_person, or_nothing, section, table, thousands, time,
+    Page, Tone, chip, command, many, nothing, of_person, or_nothing, section, table, thousands, time,
 };
+use crate::cli::plugin::ui::lists::{Cut, ROWS, field, form};
 use domain::evidence::{Record, RecordBody};
 
 /// What it takes to see it.
@@ -56,7 +57,7 @@ fn verdict(looked: &Looked) -> Html {
     let said = if looked.wrong.is_empty() {
         el("div", &[("class", "notice good")], lines(&looked.says))
     } else {
-        let broken = format!("The evidence is broken in {} places.", looked.wrong.len());
+        let broken = format!("The evidence is broken in {}.", many(looked.wrong.len(), "place", "places"));
         let mut said = vec![el("p", &[], broken)];
         said.extend(lines(&looked.wrong));
         el("div", &[("class", "notice bad")], said)

@@ -16,8 +16,9 @@ use crate::cli::plugin::people::turns::Ahead;
 use crate::cli::plugin::people::words::{self, Advice};
 use crate::cli::plugin::people::{World, record};
 use crate::cli::plugin::ui::frame::{
-    self, Cut, Page, ROWS, Tone, chip, command, maybe_time, nothing, person, section, table, thousands, to_do,
+    Page, Tone, chip, command, maybe_time, nothing, person, section, table, thousands, to_do,
 };
+use crate::cli::plugin::ui::lists::{self, Cut, ROWS};
 use crate::cli::plugin::ui::timeline::called;
 
 /// A Revocation that does not go on by itself.
@@ -108,7 +109,7 @@ fn by_gate(held: &[Held]) -> Vec<(String, usize)> {
 
 fn gates_of(gates: &[(String, usize)], only: &str) -> Html {
     let row = |(gate, many): &(String, usize)| {
-        let href = if gate == only { "held".to_owned() } else { frame::query("held", &[("gate", gate)]) };
+        let href = if gate == only { "held".to_owned() } else { lists::query("held", &[("gate", gate)]) };
         let words = if gate == only { "Show all" } else { "Show only these" };
         let link = el("a", &[("href", &href), ("aria-label", &format!("{words}: {gate}"))], words);
         vec![chip(Tone::Waits, data(gate)), Html::from(thousands(*many)), link]

@@ -7,9 +7,8 @@ use super::{Look, lead, today};
 use crate::cli::plugin::html::{Html, data, el};
 use crate::cli::plugin::report::Days;
 use crate::cli::plugin::report::leavers::{COLUMNS, Row, rows};
-use crate::cli::plugin::ui::frame::{
-    Cut, Page, ROWS, Tone, chip, command, day, field, form, nothing, of_person, table, time,
-};
+use crate::cli::plugin::ui::frame::{Page, Tone, chip, command, day, nothing, of_person, table, time};
+use crate::cli::plugin::ui::lists::{Cut, ROWS, field, form};
 
 /// The columns of the report that the page has; names only where they are asked for.
 const SHOWN: [&str; 9] = [

@@ -6,9 +6,8 @@ use jiff::tz::TimeZone;
 use super::{Look, lead};
 use crate::cli::plugin::html::{Html, el};
 use crate::cli::plugin::people::list::{self, Row};
-use crate::cli::plugin::ui::frame::{
-    Cut, Page, ROWS, choice, form, from_now, maybe_day, or_nothing, person, table, time,
-};
+use crate::cli::plugin::ui::frame::{Page, from_now, maybe_day, or_nothing, person, table, time};
+use crate::cli::plugin::ui::lists::{Cut, ROWS, choice, form};
 
 /// What is listed apart.
 const ONLY: [&str; 2] = ["leaves", "starts"];

@@ -8,9 +8,8 @@ use crate::api::person::State;
 use crate::cli::plugin::html::{Html, el};
 use crate::cli::plugin::people::list::{self, Row, Wanted};
 use crate::cli::plugin::people::{meant, record};
-use crate::cli::plugin::ui::frame::{
-    Cut, Page, ROWS, Tone, chip, choice, field, form, maybe_day, maybe_time, or_nothing, person, table,
-};
+use crate::cli::plugin::ui::frame::{Page, Tone, chip, maybe_day, maybe_time, or_nothing, person, table};
+use crate::cli::plugin::ui::lists::{Cut, ROWS, choice, field, form};
 
 /// The page.
 pub fn page(look: &Look<'_>) -> Page {

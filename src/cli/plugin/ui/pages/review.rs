@@ -5,9 +5,8 @@ use crate::api::Person;
 use crate::cli::plugin::html::{Html, data, el};
 use crate::cli::plugin::people::{Accounts, record};
 use crate::cli::plugin::report::access::{COLUMNS, Row, Things, rows};
-use crate::cli::plugin::ui::frame::{
-    Cut, Page, ROWS, Tone, chip, choice, command, field, form, many, nothing, of_person, table,
-};
+use crate::cli::plugin::ui::frame::{Page, Tone, chip, command, many, nothing, of_person, table};
+use crate::cli::plugin::ui::lists::{Cut, ROWS, choice, field, form};
 
 /// What it takes to see it.
 const TAKES: &str = "It takes list on serviceaccounts, rolebindings and clusterrolebindings in all namespaces.";
