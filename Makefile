@@ -73,8 +73,9 @@ deny: # the checker of dependencies, from its published crate; three minutes the
 	rm -rf $(CACHE)/deny
 
 .PHONY: test-cluster
-test-cluster: # the tests of the Go module, which need no cluster
-	cd e2e/cluster && $(GO) test $(GO_FLAGS) -v ./internal/... | grep -E '^( *--- |ok|FAIL|panic)'
+test-cluster: # the tests of the Go modules, which need no cluster
+	(cd e2e/cluster && $(GO) test $(GO_FLAGS) -v ./internal/... | grep -E '^( *--- |ok|FAIL|panic)')
+	cd e2e/gitops && $(GO) test -trimpath -v ./... | grep -E '^( *--- |ok|FAIL|panic)'
 
 # The oldest Kubernetes that the chart claims (kubeVersion), from its own published modules: control plane only.
 OLDEST := 1.32.13
@@ -89,6 +90,28 @@ test-oldest: tools rollcall ## the stories against the oldest Kubernetes that th
 	trap 'plane down' EXIT
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
 	cargo test --locked --test e2e -- --test-threads $(STORIES)
+
+# The version before is built in a target folder of its own: cargo takes the crates of two checkouts for the same ones, and goes by
+# the times of their files.
+FROM ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
+.PHONY: test-upgrade
+test-upgrade: tools rollcall ## from a version before to this one and back by Helm, in the middle of revocations: FROM=v0.1.0; quarter of an hour more the first time
+	[ -n "$(FROM)" ] || { echo "there is no tag yet: say which version comes before, make test-upgrade FROM=COMMIT" >&2; exit 1; }
+	from=$$(git rev-parse --verify --quiet "$(FROM)^{commit}") || { echo "there is no version $(FROM)" >&2; exit 1; }
+	versions=$(CURDIR)/target/versions
+	rm -rf $$versions && mkdir -p $$versions/source $$versions/before $$versions/after
+	git archive $$from | tar -xmC $$versions/source
+	exec 9> $(CACHE)/before.lock && flock 9
+	(cd $$versions/source && CARGO_TARGET_DIR=$(CACHE)/before cargo build --locked --bin rollcall)
+	install $(CACHE)/before/debug/rollcall $$versions/before/rollcall
+	exec 9>&-
+	cp -r $$versions/source/charts/rollcall $$versions/before/chart
+	install target/rollcall $$versions/after/rollcall && cp -r charts/rollcall $$versions/after/chart
+	export ROLLCALL_VERSIONS=$$versions ROLLCALL_IMAGE_BIN=$$versions/now/rollcall
+	plane() { $(BIN)/cluster "$$@" --dir $(CURDIR)/target/control-plane-upgrade; }
+	trap 'plane down' EXIT
+	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
+	cargo test --locked --test e2e -- --ignored upgrade::
 
 # FAULTS='Crash at call 1 of DELETE' tells only those whose words hold this; FAULTS= tells sixteen.
 FAULTS ?= all
@@ -196,12 +219,14 @@ crds: rollcall ## generates the definitions of the four kinds, and the chart's c
 	cp crds/*.yaml charts/rollcall/files/crds/
 
 .PHONY: docs
-docs: rollcall ## generates the page of each connector, the reference of kinds and commands, and the table of the chart's values
+docs: tools rollcall ## generates the page of each connector, the reference of kinds and commands, the table of the chart's values, what Argo CD and Kustomize read
 	target/rollcall connectors docs --dir docs/connectors
 	rm -rf target/reference
 	cargo test --locked --lib documented::reference >/dev/null || [ -d target/reference ]
 	cp target/reference/api.md target/reference/cli.md docs/reference/
 	cp target/reference/values.md charts/rollcall/README.md
+	release/kustomize.sh
+	target/gitops configmap > target/argocd-cm.yaml && mv target/argocd-cm.yaml examples/argocd/argocd-cm.yaml
 
 MDBOOK := 0.5.4
 .PHONY: site
@@ -261,16 +286,21 @@ image: ## the image, as target/rollcall.tar
 	fi
 	if ! command -v buildah >/dev/null; then
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-			echo "buildah is missing: install it, or build with docker: docker build --build-arg BINARY=target/release-static/rollcall ." >&2; exit 1
+			echo "buildah is missing: install it, or build with docker: make licenses && docker build --build-arg BINARY=target/release-static/rollcall ." >&2; exit 1
 		fi
 		apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove buildah >/dev/null
 	fi
+	$(MAKE) --no-print-directory licenses
 	store="--root $(CURDIR)/target/buildah --runroot $(CURDIR)/target/buildah-run --storage-driver vfs"
 	buildah $$store bud --isolation chroot --quiet --build-arg BINARY=target/release-static/rollcall --tag localhost/rollcall:$(TAG) . >/dev/null
 	rm -f target/rollcall.tar
 	buildah $$store push --quiet localhost/rollcall:$(TAG) docker-archive:target/rollcall.tar:localhost/rollcall:$(TAG) >/dev/null
 	buildah $$store rmi --all --force >/dev/null
 	ls -l target/release-static/rollcall | awk '{ printf "image: one binary of %.1f MB\n", $$5 / 1e6 }'
+
+.PHONY: licenses
+licenses: # the licences of what is in the image, in target/licenses: the image has them in /licenses
+	release/licenses.sh target/licenses $(FEATURES)
 
 .PHONY: chart
 chart: # the chart as an archive, target/rollcall-VERSION.tgz, with Helm of the path or of `make tools`

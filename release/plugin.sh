@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the kubectl plugin for the machine it runs on, and packs it with the licence: target/plugin/kubectl-rollcall_OS_ARCH.tar.gz
+# Builds the kubectl plugin for the machine it runs on, and packs it with the licences: target/plugin/kubectl-rollcall_OS_ARCH.tar.gz
 # and its checksum. On Linux the binary is static. Runs in any bash: Linux, macOS, Git's on Windows.
 #
 # release/plugin.sh [BINARY]     packs BINARY instead of building one
@@ -29,8 +29,9 @@ fi
 out=target/plugin name=kubectl-rollcall_${os}_${arch}
 mkdir -p "$out/$name"
 cp "$binary" "$out/$name/kubectl-rollcall$suffix"
+release/licenses.sh "$out/$name/licenses" >&2
 cp LICENSE "$out/$name/"
-tar -czf "$out/$name.tar.gz" -C "$out/$name" "kubectl-rollcall$suffix" LICENSE
+tar -czf "$out/$name.tar.gz" -C "$out/$name" "kubectl-rollcall$suffix" LICENSE licenses
 rm -rf "${out:?}/$name"
 sum() { if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi; }
 (cd "$out" && sum "$name.tar.gz" > "$name.tar.gz.sha256")

@@ -175,3 +175,34 @@ fn what_looks_after_dependencies_is_read_as_it_is_meant() {
     let files: Vec<_> = rules.iter().filter_map(|rule| rule["matchFileNames"][0].as_str()).collect();
     assert!(files.iter().all(|file| Path::new(file).exists()), "{files:?}");
 }
+
+#[test]
+fn each_crate_of_the_image_is_named_with_a_text_of_its_licence() {
+    let folder = folder("licenses");
+    let said = run("release/licenses.sh", &[folder.to_str().unwrap(), "--no-default-features"]);
+    assert!(said.is_ok(), "{said:?}");
+    let all = fs::read_to_string(folder.join("THIRD-PARTY-LICENSES")).unwrap();
+    let (list, texts) = all.split_once("\n==== ").unwrap();
+    let named: BTreeSet<&str> =
+        list.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).collect();
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    let (_, needed) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let (needed, _) = needed.split_once("\n[").unwrap();
+    let needed = needed.lines().filter(|line| !line.contains("optional = true"));
+    let needed: Vec<&str> = needed.filter_map(|line| line.split(['.', ' ']).next()).collect();
+    let ours = ["domain", "hris", "scim"];
+    assert!(needed.len() > 20, "{needed:?}");
+    for name in needed.into_iter().filter(|name| !name.is_empty() && !ours.contains(name)) {
+        assert!(named.contains(name), "{name} is in the image, and its licence is not");
+    }
+    let references: Vec<_> = list.lines().filter_map(|line| line.strip_prefix("  texts: ")).collect();
+    assert!(references.len() > 200, "{}", references.len());
+    for number in references.iter().flat_map(|line| line.split(' ')) {
+        let heading = format!("{number} ====\n");
+        assert!(texts.starts_with(&heading) || texts.contains(&format!("\n==== {heading}")), "no text {number}");
+    }
+    let text = |path: &Path| fs::read_to_string(path).unwrap();
+    assert_eq!(text(&folder.join("LICENSE")), text(Path::new("LICENSE")));
+    assert!(text(Path::new("Dockerfile")).contains("COPY ${LICENSES} /licenses\n"), "the image has them");
+    fs::remove_dir_all(folder).unwrap();
+}

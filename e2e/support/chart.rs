@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, helm};
 use super::objects::object;
+use super::versions;
 use super::waiting::eventually;
-
-const CHART: &str = "charts/rollcall";
 
 /// The chart's objects for one release, as YAML, as this cluster would get them.
 pub async fn render(admin: &Client, release: &str, namespace: &str, values: &Value) -> String {
     let kubernetes = admin.apiserver_version().await.unwrap().git_version;
     let mut command = helm();
-    command.args(["template", release, CHART, "--skip-tests", "--kube-version", &kubernetes]);
+    command.args(["template", release]).arg(versions::chart());
+    command.args(["--skip-tests", "--kube-version", &kubernetes]);
     command.args(["--namespace", namespace, "--values", "-"]);
     String::from_utf8(feed(command, &values.to_string()).stdout).unwrap()
 }
@@ -31,7 +31,8 @@ pub fn tests(release: &str, namespace: &str, values: &Value) -> String {
 /// What one template of the chart makes, as YAML; nothing where it makes nothing.
 pub fn part(release: &str, namespace: &str, template: &str, values: &Value) -> Option<String> {
     let mut command = helm();
-    command.args(["template", release, CHART, "--kube-version", "1.35.0", "--namespace", namespace, "--values", "-"]);
+    command.args(["template", release]).arg(versions::chart());
+    command.args(["--kube-version", "1.35.0", "--namespace", namespace, "--values", "-"]);
     let all = String::from_utf8(feed(command, &values.to_string()).stdout).unwrap();
     let source = format!("# Source: rollcall/{template}\n");
     let objects: Vec<&str> = all.split("\n---\n").filter(|object| object.contains(&source)).collect();

@@ -1,6 +1,7 @@
 //! One Rollcall of a story's own: its namespaces, its release of the chart, its processes, its HR file.
 
 mod processes;
+mod releases;
 mod seen;
 mod steps;
 
@@ -150,6 +151,13 @@ impl Installation {
 
     /// Installs the chart, or upgrades it, with these values.
     pub async fn install(&self, values: Value) {
+        let manifests = chart::render(&self.admin, &self.release, &self.namespace, &self.whole(values)).await;
+        chart::apply(self.cluster, &manifests);
+        self.told_by(&manifests).await;
+    }
+
+    /// These values over those of every story.
+    fn whole(&self, values: Value) -> Value {
         let mut all = json!({
             "image": {"repository": "localhost/rollcall", "tag": "test"},
             "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
@@ -159,10 +167,13 @@ impl Installation {
             "nodeSelector": {"rollcall.dev/nowhere": "true"},
         });
         overlay(&mut all, values);
-        let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
-        chart::apply(self.cluster, &manifests);
-        *self.job.lock().unwrap() = chart::argument(&manifests, "--revoker-job");
-        *self.limits.lock().unwrap() = chart::argument(&manifests, "--limits");
+        all
+    }
+
+    /// Remembers what the chart tells control, and waits until its policies bite.
+    async fn told_by(&self, manifests: &str) {
+        *self.job.lock().unwrap() = chart::argument(manifests, "--revoker-job");
+        *self.limits.lock().unwrap() = chart::argument(manifests, "--limits");
         chart::until_guarded(&self.admin, &self.revoker_namespace()).await;
     }
 

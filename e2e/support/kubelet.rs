@@ -58,7 +58,10 @@ async fn work(node: Node) {
     let mut running = tokio::task::JoinSet::new(); // ends with this task, and its processes with it
     while let Some(change) = changes.next().await {
         let Ok(pod) = change else { continue };
-        if pod.metadata.deletion_timestamp.is_none() && seen.insert(pod.uid().unwrap()) {
+        // One that has ended ran on a node of this namespace before this one.
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let ended = matches!(phase, Some("Succeeded" | "Failed"));
+        if pod.metadata.deletion_timestamp.is_none() && !ended && seen.insert(pod.uid().unwrap()) {
             let node = node.clone();
             running.spawn(async move { run(&node, &pod).await });
         }
@@ -78,7 +81,8 @@ async fn run(node: &Node, pod: &Pod) {
     let pods: Api<Pod> = Api::namespaced(node.admin.clone(), &node.namespace);
     let running = json!({"status": {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}]}});
     pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(running)).await.ok();
-    let process = Process::start(&name, &kubeconfig, &arguments, &log);
+    let image = container.image.as_deref().unwrap_or_default();
+    let process = Process::of_image(image, &name, &kubeconfig, &arguments, &log);
     if let Some(proxy) = &node.proxy {
         proxy.carries(&process);
     }

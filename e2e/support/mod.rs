@@ -26,6 +26,7 @@ pub mod s3;
 pub mod slapd;
 pub mod tokens;
 pub mod vendor;
+pub mod versions;
 pub mod waiting;
 pub mod webhook;
 pub mod workloads;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::versions;
+
 /// The binary under test. `make test` names a copy, since other checkouts may share the folder cargo builds in.
 pub fn rollcall() -> Command {
     command(std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into()))
@@ -33,8 +35,18 @@ pub struct Process(pub Arc<Mutex<Child>>);
 impl Process {
     /// Starts a command that reaches the API server through a kubeconfig and adds everything it says to a log.
     pub fn start(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
+        Self::run(operator(), name, kubeconfig, arguments, log)
+    }
+
+    /// The same, of the version in an image.
+    pub fn of_image(image: &str, name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
+        let program = versions::of_image(image).map_or_else(operator, |path| command(path.into()));
+        Self::run(program, name, kubeconfig, arguments, log)
+    }
+
+    fn run(mut program: Command, name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
         let output = File::options().create(true).append(true).open(log).unwrap();
-        let child = operator()
+        let child = program
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .env("HOSTNAME", name) // as in a pod

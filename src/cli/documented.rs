@@ -4,6 +4,7 @@
 //! arguments, kubectl's as far as verbs, kinds, files and fields go, Helm's by the schema of the chart's values, make's by
 //! the Makefile. Each YAML block is compared with the schemas, and each link is followed.
 
+mod argocd;
 mod commands;
 mod known;
 mod links;
