@@ -160,7 +160,7 @@ async fn every_page_is_whole_at_three_widths_with_ten_thousand_people_and_breaks
         assert!(text.contains(told), "{told}: {text}");
     }
     let drawn = "document.querySelectorAll('#connection-0 [aria-label^=\"responses were trusted\"] rect').length";
-    assert_eq!(chromium.value(&tab, drawn), 2, "what ended before the strip begins is not drawn");
+    assert_eq!(chromium.value(&tab, drawn), 3, "each time of the last thirty days is drawn");
     let listed: BTreeSet<String> =
         api.asked(company::PEOPLE).into_iter().filter(|asked| !asked.contains("watch=true")).collect();
     assert!(listed.iter().all(|asked| asked.contains("limit=")), "the API is read by pages: {listed:?}");

@@ -78,7 +78,7 @@ pub enum Local {
 /// What a human does in a cluster, with their own rights. These are the commands of the plugin.
 #[derive(Debug, Subcommand)]
 pub enum Human {
-    /// Show the installation at a glance, and what waits for a human; of a person, what `why` says
+    /// Show the installation at a glance, and what waits for a human; of a connection, its trust over time; of a person, what `why` says
     Status(status::Options),
     /// Check the installation: kinds, policies, processes, consents, connections; what is wrong, and what to do
     Doctor(doctor::Options),
