@@ -63,7 +63,7 @@ fn another_image_reaches_the_job_and_the_policy_that_pins_it() {
         expected.keys().filter(|name| name.starts_with("RoleBinding team-a/")).cloned().collect();
     assert_eq!(consents.len(), 2, "{consents:?}");
     for name in consents {
-        // Whoever consents by hand writes no labels of a chart.
+        // Who consents by hand writes no labels of a chart.
         expected.get_mut(&name).unwrap()["metadata"].as_object_mut().unwrap().remove("labels").unwrap();
     }
     same(&made, &expected);

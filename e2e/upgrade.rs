@@ -29,6 +29,8 @@ struct Leavers {
     ended: &'static str,
     /// The revoker has died between two acts: the account is deleted, and not made again.
     midway: &'static str,
+    /// How the path of that account ends.
+    midway_account: &'static str,
     /// Approved; no Job has taken it.
     approved: &'static str,
     /// Waits for an approval.
@@ -129,13 +131,9 @@ impl World {
         self.approved(of.ended).await;
         self.refused(&ended).await;
         let uid_of_ended = self.uid(of.ended).await;
-        let deletes = format!("/serviceaccounts/{}", account(of.ended));
-        let writes = self.proxy.writes();
-        let act = writes.iter().position(|call| call.starts_with("DELETE ") && call.ends_with(&deletes));
-        let act = act.unwrap_or_else(|| panic!("the account was deleted: {writes:?}"));
 
         let midway = self.leaves(of.midway).await;
-        self.proxy.fails_by(Fault::KillAfterWrite(act + 1));
+        self.proxy.fails_by(Fault::KillAfterDelete(of.midway_account));
         self.approved(of.midway).await;
         eventually("the revoker dies between two acts", || async { self.uid(of.midway).await.is_none().then_some(()) })
             .await;
@@ -205,11 +203,11 @@ async fn what_one_version_began_the_other_ends_and_back_again() {
     world.rollcall.reaches(AWAY, Operation::Freeze, Phase::Frozen).await;
     eventually("the API server has the list", || async { world.is_frozen(AWAY).await.then_some(()) }).await;
 
-    let there = Leavers { ended: "1", midway: "2", approved: "3", held: "4" };
+    let there = Leavers { ended: "1", midway: "2", midway_account: "/account-2", approved: "3", held: "4" };
     world.crosses(there, async |rollcall: &Installation| rollcall.upgrade_to("after").await).await;
     world.nobody_else_was_harmed(&colleague, &["1", "2", "3", "4"]).await;
 
-    let back = Leavers { ended: "5", midway: "6", approved: "7", held: "8" };
+    let back = Leavers { ended: "5", midway: "6", midway_account: "/account-6", approved: "7", held: "8" };
     world.crosses(back, async |rollcall: &Installation| rollcall.roll_back_to("1", "before").await).await;
     world.nobody_else_was_harmed(&colleague, &["1", "2", "3", "4", "5", "6", "7", "8"]).await;
 

@@ -29,6 +29,8 @@ pub enum Fault {
     KillAfter(usize),
     /// The same, counting only what changes something: no reads, reviews, events or leases.
     KillAfterWrite(usize),
+    /// The same, once a DELETE of a path that ends like this was answered.
+    KillAfterDelete(&'static str),
     /// The API server does not have the kind FrozenNames, as before an upgrade.
     NoFrozenNames,
     /// A write of FrozenNames is never answered.
@@ -151,7 +153,13 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
         return befall(&inner, mishap, asked).await;
     }
     let answer = forward(&inner, &asked).await;
-    let fatal = fault == Fault::KillAfter(number) || (write && fault == Fault::KillAfterWrite(of_writes));
+    let deletes = |end: &str| asked.head.method == Method::DELETE && path.ends_with(end);
+    let fatal = match fault {
+        Fault::KillAfter(call) => call == number,
+        Fault::KillAfterWrite(call) => write && call == of_writes,
+        Fault::KillAfterDelete(end) => deletes(end),
+        _ => false,
+    };
     if fatal {
         kill(&inner);
     }

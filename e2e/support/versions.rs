@@ -1,7 +1,7 @@
 //! Two versions of Rollcall, of which one is installed: the binary that its pods run, and its chart.
 //!
 //! `make test-upgrade` builds both into a folder, as `before` and `after`, each with `rollcall` and `chart`. Processes and Helm
-//! go by the link `now` beside them.
+//! go by the link `now` next to them.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
