@@ -33,12 +33,24 @@ pub struct Process(pub Arc<Mutex<Child>>);
 impl Process {
     /// Starts a command that reaches the API server through a kubeconfig and adds everything it says to a log.
     pub fn start(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
+        Self::start_with(name, kubeconfig, arguments, &[], log)
+    }
+
+    /// The same, with more variables.
+    pub fn start_with(
+        name: &str,
+        kubeconfig: &Path,
+        arguments: &[String],
+        variables: &[(String, String)],
+        log: &Path,
+    ) -> Self {
         let output = File::options().create(true).append(true).open(log).unwrap();
         let child = operator()
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .env("HOSTNAME", name) // as in a pod
             .env("ROLLCALL_LOG", "debug") // so that a leak anywhere is found
+            .envs(variables.iter().cloned())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()

@@ -13,6 +13,7 @@ pub mod pushed;
 pub mod retention;
 pub mod source;
 pub mod start;
+pub mod traced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, watch};
 use crate::api::HRConnection;
 pub use crate::kube::outcome::Failures;
 use crate::kube::telemetry::Metrics;
+use crate::kube::traces::Traces;
 use domain::needs::Needs;
 use domain::trust::Snapshot;
 
@@ -54,6 +56,10 @@ pub struct Context {
     pub people: Arc<people::People>,
     /// What the process measures.
     pub metrics: Arc<Metrics>,
+    /// Where spans are left.
+    pub traces: Arc<Traces>,
+    /// Who turned, and whose Revocations are still to come.
+    pub turns: traced::Turns,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }
@@ -78,6 +84,8 @@ pub struct Answer {
     pub snapshot: Arc<Snapshot>,
     /// What it was read for.
     pub needs: Arc<Needs>,
+    /// When the read of it began.
+    begun: Timestamp,
 }
 
 /// Answers by the name of their connection.
@@ -106,11 +114,19 @@ impl Snapshots {
     }
 
     /// Publishes a believed answer and wakes everybody who is subscribed.
-    pub fn put(&self, connection: &HRConnection, snapshot: Snapshot, needs: Arc<Needs>) {
+    pub fn put(&self, connection: &HRConnection, snapshot: Snapshot, needs: Arc<Needs>, begun: Timestamp) {
         let uid = connection.uid().unwrap_or_default();
         self.answers.send_modify(|map| {
-            map.insert(connection.name_any(), Answer { uid, snapshot: Arc::new(snapshot), needs });
+            map.insert(connection.name_any(), Answer { uid, snapshot: Arc::new(snapshot), needs, begun });
         });
+    }
+
+    /// The reads that were taken at this instant.
+    #[must_use]
+    pub fn reads(&self, taken: Timestamp) -> Vec<traced::Read> {
+        let answers = self.answers.borrow();
+        let then = answers.iter().filter(|(_, answer)| answer.snapshot.taken() == taken);
+        then.map(|(name, answer)| traced::Read { connection: name.clone(), begun: answer.begun, taken }).collect()
     }
 
     /// Drops the answer of a connection that is no more; wakes only if there was one.

@@ -34,7 +34,7 @@ use self::shared::Rival;
 use self::status::{Covered, conclude, keep_what_answers_said, unfinished};
 use super::owned::{Owned, OwnedKeys as Owners};
 use super::people::{self, People, Write};
-use super::{Answer, Context, MANAGER, coverage};
+use super::{Answer, Context, MANAGER, coverage, traced};
 use crate::api::condition::{self, ConditionType, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
@@ -120,6 +120,7 @@ async fn step(
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     let Decision { runs, others, leavers, rest, news, tally } = decision;
     record_runs(policy, policies, runs).await?;
+    traced::found(&watched.shared, leavers.iter().chain(&rest), now);
     let metrics = &watched.shared.metrics;
     people::write(&people, &watched.people, others, metrics, |_| false).await?;
     let late: Vec<_> = leavers.iter().filter_map(Write::reported).collect();
