@@ -1,5 +1,6 @@
 //! A collector of OpenTelemetry on this machine: takes OTLP over HTTP in JSON, as an OpenTelemetry Collector does, and keeps it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -44,7 +45,7 @@ impl Span {
 #[derive(Default)]
 struct Heard {
     hangs: bool,
-    asked: usize,
+    askers: BTreeSet<String>,
     bodies: Vec<String>,
 }
 
@@ -88,9 +89,9 @@ impl Collector {
         }
     }
 
-    /// How often it was asked.
-    pub fn asked(&self) -> usize {
-        self.heard.lock().unwrap().asked
+    /// The services that asked it to take something.
+    pub fn askers(&self) -> BTreeSet<String> {
+        self.heard.lock().unwrap().askers.clone()
     }
 
     /// Everything that was ever sent to it.
@@ -119,9 +120,10 @@ async fn answer(State(heard): State<Arc<Mutex<Heard>>>, request: Request) -> Res
     let known = path == "/v1/traces" && headers["content-type"] == "application/json";
     let hangs = {
         let mut heard = heard.lock().unwrap();
-        heard.asked += 1;
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        heard.askers.extend(spans(&body).into_iter().map(|span| span.service));
         if allowed && known && !heard.hangs {
-            heard.bodies.push(String::from_utf8(body.to_vec()).unwrap());
+            heard.bodies.push(body);
         }
         heard.hangs
     };

@@ -36,18 +36,25 @@ impl Work {
 
     /// Tells that a step came to its end, if it did by this.
     pub fn step(&self, before: Option<&Step>, step: &Step) {
-        self.traces.tell(stepped(&self.trace, self.id(), before, step));
+        if self.traces.are_kept() {
+            self.traces.tell(stepped(&self.trace, self.id(), before, step));
+        }
     }
 
     /// Tells a verdict, where it is the first on its target or another than before.
     pub fn verdict(&self, before: Option<&Verdict>, step: Option<&Step>, verdict: &Verdict) {
-        self.traces.tell(judged(&self.trace, self.id(), before, step, verdict));
+        if self.traces.are_kept() {
+            self.traces.tell(judged(&self.trace, self.id(), before, step, verdict));
+        }
     }
 
     /// Tells that everything was asked once more.
     pub fn confirmed(&self, since: Option<Timestamp>, at: Timestamp, targets: usize) {
-        let confirmed = self.trace.part_of(self.id(), Name::Confirm, &at.to_string(), (since.unwrap_or(at), at));
-        self.traces.tell([confirmed.saying(Key::Targets, targets)]);
+        if self.traces.are_kept() {
+            let time = (since.unwrap_or(at), at);
+            let confirmed = self.trace.part_of(self.id(), Name::Confirm, &at.to_string(), time);
+            self.traces.tell([confirmed.saying(Key::Targets, targets)]);
+        }
     }
 
     fn id(&self) -> SpanId {

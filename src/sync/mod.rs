@@ -88,6 +88,14 @@ pub struct Answer {
     begun: Timestamp,
 }
 
+impl Answer {
+    /// How it was read, of the connection that gave it.
+    #[must_use]
+    pub fn read(&self, connection: &str) -> traced::Read {
+        traced::Read { connection: connection.to_owned(), begun: self.begun, taken: self.snapshot.taken() }
+    }
+}
+
 /// Answers by the name of their connection.
 pub type Answers = BTreeMap<String, Answer>;
 
@@ -119,14 +127,6 @@ impl Snapshots {
         self.answers.send_modify(|map| {
             map.insert(connection.name_any(), Answer { uid, snapshot: Arc::new(snapshot), needs, begun });
         });
-    }
-
-    /// The reads that were taken at this instant.
-    #[must_use]
-    pub fn reads(&self, taken: Timestamp) -> Vec<traced::Read> {
-        let answers = self.answers.borrow();
-        let then = answers.iter().filter(|(_, answer)| answer.snapshot.taken() == taken);
-        then.map(|(name, answer)| traced::Read { connection: name.clone(), begun: answer.begun, taken }).collect()
     }
 
     /// Drops the answer of a connection that is no more; wakes only if there was one.

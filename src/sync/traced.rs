@@ -3,7 +3,7 @@
 //! Both come before the Revocation, whose uid is the trace's id. So they are kept until it is seen, and told then; in memory alone:
 //! who is restarted in between tells nothing of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -21,9 +21,14 @@ const MOST: usize = 4096;
 /// What names of Revocations have after that of the termination or leave.
 const ENDS: [&str; 2] = ["-cut", "-freeze"];
 
-/// People who left, or went on leave, and whose Revocations are still to come, by what the names of these begin with.
+/// What is known of turns whose Revocations are still to come.
 #[derive(Default)]
-pub struct Turns(Mutex<HashMap<String, Turn>>);
+pub struct Turns {
+    /// By what the names of the Revocations begin with.
+    kept: Mutex<HashMap<String, Turn>>,
+    /// When what a pass has seen was read, by policy and connection.
+    passed: Mutex<BTreeMap<(String, String), Timestamp>>,
+}
 
 /// How it came to be known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +52,7 @@ pub struct Read {
 
 impl Turns {
     fn keep(&self, name: String, turn: Turn) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() < MOST || all.contains_key(&name) {
             all.insert(name, turn);
         }
@@ -56,33 +61,50 @@ impl Turns {
     /// Takes out what the Revocation of this name follows from.
     fn take(&self, revocation: &str) -> Option<Turn> {
         let name = ENDS.iter().find_map(|end| revocation.strip_suffix(end))?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
+    }
+
+    /// Those of these reads that no pass of the policy has seen: one that it has seen is not what shows something new.
+    fn fresh(&self, policy: &str, reads: &[Read]) -> Vec<Read> {
+        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = |read: &&Read| passed.get(&(policy.to_owned(), read.connection.clone())) == Some(&read.taken);
+        reads.iter().filter(|read| !seen(read)).cloned().collect()
+    }
+
+    /// A pass of the policy has seen these reads, and written what they show.
+    fn pass(&self, policy: &str, reads: Vec<Read>) {
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.extend(reads.into_iter().map(|read| ((policy.to_owned(), read.connection), read.taken)));
     }
 }
 
-/// Keeps of what is about to be written who turns by it, for when their Revocations are seen.
-pub fn found<'a>(ctx: &Context, writes: impl Iterator<Item = &'a Write>, now: Timestamp) {
-    if !ctx.traces.are_kept() {
-        return;
-    }
-    for (name, seen) in writes.filter_map(turned) {
-        ctx.turns.keep(name, Turn { found: now, reads: ctx.snapshots.reads(seen) });
+/// Keeps of what a pass over these reads is about to write who turns by it, for when their Revocations are seen.
+pub fn found<'a>(ctx: &Context, policy: &str, reads: &[Read], writes: impl Iterator<Item = &'a Write>, now: Timestamp) {
+    if ctx.traces.are_kept() {
+        let fresh = ctx.turns.fresh(policy, reads);
+        writes.filter_map(turned).for_each(|name| ctx.turns.keep(name, Turn { found: now, reads: fresh.clone() }));
     }
 }
 
-/// What the names of the Revocations begin with that a write calls for, and when the reason for them was seen.
-fn turned(write: &Write) -> Option<(String, Timestamp)> {
+/// Notes that what a pass over these reads shows is written.
+pub fn written(ctx: &Context, policy: &str, reads: Vec<Read>) {
+    if ctx.traces.are_kept() {
+        ctx.turns.pass(policy, reads);
+    }
+}
+
+/// What the names of the Revocations begin with that a write calls for.
+fn turned(write: &Write) -> Option<String> {
     let before = write.current.as_ref().and_then(|person| person.status.as_ref());
     let employment = write.status.employment.as_ref();
     let left = employment.and_then(|employment| convert::termination_id(&write.name, employment));
     if let Some(id) = left {
         let before = before.and_then(|before| convert::termination_id(&write.name, before.employment.as_ref()?));
-        let seen = employment.and_then(|employment| employment.seen)?;
-        return (before.as_ref() != Some(&id)).then_some((id, seen));
+        return (before.as_ref() != Some(&id)).then_some(id);
     }
     let seen = write.status.leave.as_ref()?.seen;
     let before = before.and_then(|before| before.leave.as_ref()).map(|leave| leave.seen);
-    (before != Some(seen)).then(|| (roster::termination_id(&write.name, seen), seen))
+    (before != Some(seen)).then(|| roster::termination_id(&write.name, seen))
 }
 
 /// Tells of a Revocation that is seen for the first time how it came to be.
@@ -140,7 +162,7 @@ mod tests {
     #[test]
     fn who_turns_is_kept_under_the_name_of_the_revocations_to_come() {
         let left = || employed("Terminated", Some(90));
-        let id = |second| Some((roster::termination_id("p-7", at(second)), at(second)));
+        let id = |second| Some(roster::termination_id("p-7", at(second)));
         for (what, before, after, expected) in [
             ("works here", None, employed("Active", None), None),
             ("first seen as a leaver", None, left(), id(90)),
@@ -167,7 +189,19 @@ mod tests {
         assert_eq!(turns.take(&format!("{id}-cut")), Some(turn));
         assert_eq!(turns.take(&format!("{id}-cut")), None);
         (0..=MOST).for_each(|which| turns.keep(which.to_string(), Turn { found: at(1), reads: Vec::new() }));
-        assert_eq!(turns.0.lock().unwrap().len(), MOST);
+        assert_eq!(turns.kept.lock().unwrap().len(), MOST);
+    }
+
+    #[test]
+    fn a_read_that_a_pass_has_seen_shows_nothing_new_at_midnight() {
+        let turns = Turns::default();
+        let read = |connection: &str, second| Read { connection: connection.into(), begun: at(1), taken: at(second) };
+        let reads = vec![read("hq", 10), read("okta", 11)];
+        assert_eq!(turns.fresh("everyone", &reads), reads);
+        turns.pass("everyone", reads.clone());
+        assert_eq!(turns.fresh("everyone", &reads), []);
+        assert_eq!(turns.fresh("everyone", &[read("hq", 20), read("okta", 11)]), [read("hq", 20)]);
+        assert_eq!(turns.fresh("contractors", &reads), reads, "each policy for itself");
     }
 
     #[test]
