@@ -5,16 +5,21 @@ use kube::api::{Api, PostParams};
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
+use crate::support::collector::{API_KEY, Collector};
 use crate::support::files::FileServer;
 use crate::support::installation::{Consent, Installation};
 use crate::support::leaks::places;
 use crate::support::objects::object;
 use crate::support::people::full_name;
 use crate::support::tokens::{legacy_secret_token, mint_unbound};
+use crate::support::waiting::eventually;
 
 #[tokio::test]
 async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
-    let rollcall = Installation::new("leaks", &[("apps", Consent::Canaries)]).await;
+    let collector = Collector::serve().await;
+    let tracing = json!({"endpoint": collector.url, "headers": {"secretName": "otel"}});
+    let rollcall = Installation::with("leaks", &[("apps", Consent::Canaries)], json!({ "tracing": tracing })).await;
+    collector.is_known_to(&rollcall).await;
     let _running = rollcall.run().await;
     let staff = rollcall.staff(1..21);
     let server = FileServer::serving(staff.csv()).await;
@@ -71,6 +76,7 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
         ("the password for the HR system", password.to_owned()),
         ("both as they are sent", data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes())),
         ("any token", "eyJhbGciOi".to_owned()),
+        ("the credential for the collector of traces", API_KEY.to_owned()),
     ];
     for (what, token) in [("the legacy token", legacy), ("the unbound token", unbound)] {
         forbidden.push((what, token.0.rsplit('.').next().unwrap().to_owned())); // the signature, which is the secret
@@ -79,7 +85,21 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
     assert!(there.len() > 2, "the search finds what is there: {there:?}");
     let found = places(&rollcall, &forbidden).await;
     assert!(found.is_empty(), "{found:#?}");
+    traces_say_nothing_of(&collector, &rollcall, &forbidden).await;
     commands_say_nothing_of(&rollcall, &forbidden);
+}
+
+/// What the traces say of all that.
+async fn traces_say_nothing_of(collector: &Collector, rollcall: &Installation, forbidden: &[(&str, String)]) {
+    let there = [&rollcall.connection, "rollcall-revoke", "rollcall.target.kind", "\"freeze\""];
+    let text = eventually("the search finds what is there", || async {
+        let text = collector.text().to_lowercase();
+        there.iter().all(|word| text.contains(word)).then_some(text)
+    })
+    .await;
+    for (what, word) in forbidden {
+        assert!(!text.contains(&word.to_lowercase()), "{what} in a trace");
+    }
 }
 
 /// What the commands about people say, unless names are asked for.

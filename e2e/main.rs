@@ -88,6 +88,7 @@ mod signals;
 mod signed;
 mod tells;
 mod touched;
+mod traces;
 mod trims;
 mod two_approvers;
 mod two_leaders;

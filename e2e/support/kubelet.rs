@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::cluster::cluster;
+use super::collector;
 use super::process::{Process, write_kubeconfig};
 use super::proxy::Proxy;
 use super::tokens;
@@ -82,7 +83,8 @@ async fn run(node: &Node, pod: &Pod) {
     let running = json!({"status": {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}]}});
     pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(running)).await.ok();
     let image = container.image.as_deref().unwrap_or_default();
-    let process = Process::of_image(image, &name, &kubeconfig, &arguments, &log);
+    let variables = collector::variables(&node.admin, &node.namespace, container).await;
+    let process = Process::of_image(image, &name, &kubeconfig, &arguments, &variables, &log);
     if let Some(proxy) = &node.proxy {
         proxy.carries(&process);
     }

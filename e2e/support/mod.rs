@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod chart;
 pub mod chromium;
 pub mod cluster;
+pub mod collector;
 pub mod company;
 pub mod connect;
 pub mod debian;

@@ -35,22 +35,37 @@ pub struct Process(pub Arc<Mutex<Child>>);
 impl Process {
     /// Starts a command that reaches the API server through a kubeconfig and adds everything it says to a log.
     pub fn start(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
-        Self::run(operator(), name, kubeconfig, arguments, log)
+        Self::run(operator(), name, kubeconfig, arguments, &[], log)
     }
 
-    /// The same, of the version in an image.
-    pub fn of_image(image: &str, name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
+    /// The same, of the version in an image, with more variables.
+    pub fn of_image(
+        image: &str,
+        name: &str,
+        kubeconfig: &Path,
+        arguments: &[String],
+        variables: &[(String, String)],
+        log: &Path,
+    ) -> Self {
         let program = versions::of_image(image).map_or_else(operator, |path| command(path.into()));
-        Self::run(program, name, kubeconfig, arguments, log)
+        Self::run(program, name, kubeconfig, arguments, variables, log)
     }
 
-    fn run(mut program: Command, name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
+    fn run(
+        mut program: Command,
+        name: &str,
+        kubeconfig: &Path,
+        arguments: &[String],
+        variables: &[(String, String)],
+        log: &Path,
+    ) -> Self {
         let output = File::options().create(true).append(true).open(log).unwrap();
         let child = program
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .env("HOSTNAME", name) // as in a pod
             .env("ROLLCALL_LOG", "debug") // so that a leak anywhere is found
+            .envs(variables.iter().cloned())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()

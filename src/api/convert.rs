@@ -5,6 +5,7 @@ mod handover;
 mod identity;
 mod leave;
 mod sessions;
+mod traces;
 mod trims;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,7 @@ pub use self::handover::{colleague, handover};
 pub use self::identity::{account, accounts};
 pub use self::leave::{freezes, frozen, in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
 pub use self::sessions::{cut_of, evicting, evicts, sessions};
+pub use self::traces::trace;
 pub use self::trims::{found, not_trimmed, of_its_own, of_sessions};
 use super::condition::{ConditionType, Status};
 use super::person::Record;

@@ -4,7 +4,9 @@
 
 use super::person::State;
 use super::policy::When;
-use super::revocation::{Action, Finished, HookOutcome, Operation, Phase, StepOutcome, TargetKind, VerdictKind};
+use super::revocation::{
+    Action, Finished, HookOutcome, Operation, Phase, StepOutcome, TargetKind, Trigger, VerdictKind,
+};
 
 macro_rules! spelled {
     ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
@@ -36,6 +38,11 @@ spelled!(Operation {
     Cut => "Cut",
     Remove => "Remove",
     Freeze => "Freeze",
+});
+spelled!(Trigger {
+    Termination => "Termination",
+    Leave => "Leave",
+    AdHoc => "AdHoc",
 });
 spelled!(Action {
     Unbind => "Unbind",
@@ -122,6 +129,7 @@ mod tests {
         }
         same(Phase::ALL, Phase::as_str);
         same(Operation::ALL, Operation::as_str);
+        same(Trigger::ALL, Trigger::as_str);
         same(Action::ALL, Action::as_str);
         same(TargetKind::ALL, TargetKind::as_str);
         same(StepOutcome::ALL, StepOutcome::as_str);

@@ -3,6 +3,7 @@
 //! The only code that reads arguments and the environment. A command that fails says why in one line.
 
 mod cluster;
+mod collector;
 #[cfg(test)]
 #[cfg(feature = "plugin")]
 mod documented;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use kube::Error;
+use prometheus_client::metrics::counter::Counter;
 
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
@@ -68,7 +70,7 @@ pub enum Command {
     /// Run the operator's part that plans revocations, checks gates and starts the revoker
     Control(Box<serve::Control>),
     /// Run the operator's part that reads HR systems and writes Persons
-    Sync(serve::Process),
+    Sync(serve::Sync),
     /// Run the revoker: carry out released plans, verify the result, and exit
     Revoke(Revoke),
     /// Run the optional part that makes and removes the RoleBindings that policies grant
@@ -131,6 +133,23 @@ pub struct Revoke {
     /// Only read the global stop and exit, to prove that the Job can run
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    collector: collector::Options,
+}
+
+impl Revoke {
+    /// Revokes what is released. The last spans are sent when all of it is done, for a second at most.
+    async fn run(self) -> Result<(), Fault> {
+        let client = calls::client().await?;
+        let dropped = Counter::default();
+        let (traces, sending) = self.collector.begin("revoke", &self.instance, &calls::host(), dropped.clone());
+        let ended = revoke::run(client, self.namespace.namespace, self.instance, traces).await;
+        sending.end().await;
+        if dropped.get() > 0 {
+            tracing::warn!(spans = dropped.get(), "no collector took these spans");
+        }
+        ended
+    }
 }
 
 /// Why a command did not do what was asked.
@@ -210,7 +229,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "fake-hr")]
         Command::FakeHr(options) => fake_hr::run(&options).await,
         Command::Signal(command) => signal::run(&command).await,
-        Command::Sync(process) => Ok(serve::sync(process).await?),
+        Command::Sync(options) => Ok(serve::sync(options).await?),
         Command::Control(options) => Ok(serve::control(*options).await?),
         Command::Grant(options) => Ok(serve::grant(options).await?),
         Command::Trim(options) => Ok(serve::trim(options).await?),
@@ -219,9 +238,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Revoke(options) if options.check => {
             Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
         }
-        Command::Revoke(options) => {
-            Ok(revoke::run(calls::client().await?, options.namespace.namespace, options.instance).await?)
-        }
+        Command::Revoke(options) => Ok(options.run().await?),
         #[cfg(feature = "plugin")]
         Command::Local(command) => plugin::run_local(&command).await,
         #[cfg(feature = "plugin")]

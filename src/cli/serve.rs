@@ -13,7 +13,7 @@ use reqwest::Url;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::Namespace;
+use super::{Namespace, collector};
 use crate::api::convert;
 use crate::api::policy::ClusterLimits;
 use crate::kube::calls;
@@ -21,6 +21,7 @@ use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
+use crate::kube::traces::Traces;
 use crate::{control, grant, scim, sync, tell, trim};
 use domain::ledger::{LONGEST, What};
 
@@ -39,6 +40,15 @@ pub struct Process {
     /// What this replica is called in the Lease; in a pod, its name
     #[arg(long, env = "HOSTNAME", default_value = "local", hide = true)]
     host: String,
+}
+
+/// Options of `rollcall sync`.
+#[derive(Debug, Args)]
+pub struct Sync {
+    #[command(flatten)]
+    process: Process,
+    #[command(flatten)]
+    collector: collector::Options,
 }
 
 /// Options of `rollcall control`.
@@ -73,6 +83,8 @@ pub struct Control {
     /// A user name that is never frozen, such as a break-glass user; can be given several times
     #[arg(long, value_name = "NAME")]
     never_freeze: Vec<String>,
+    #[command(flatten)]
+    collector: collector::Options,
 }
 
 /// Options of `rollcall grant`.
@@ -164,9 +176,11 @@ fn job_spec(text: &str) -> Result<JobSpec, String> {
 ///
 /// # Errors
 /// See [`lead`].
-pub async fn sync(process: Process) -> Result<(), Fault> {
+pub async fn sync(options: Sync) -> Result<(), Fault> {
+    let Sync { process, collector } = options;
     let namespace = process.namespace.namespace.clone();
-    lead("sync", &process, |client, metrics, stop| sync::start::run(client, namespace, calls::now, metrics, stop)).await
+    let work = |client, told, stop| sync::start::run(client, namespace, calls::now, told, stop);
+    lead("sync", &process, Some(&collector), work).await
 }
 
 /// `rollcall control`.
@@ -187,8 +201,8 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         deny_returns: wish.deny_returns,
         drill_namespace: wish.drill_namespace,
     };
-    lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
-        .await
+    let work = |client, told, stop| control::run(client, options, calls::now, told, stop);
+    lead("control", &wish.process, Some(&wish.collector), work).await
 }
 
 /// `rollcall grant`.
@@ -198,7 +212,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
 pub async fn grant(options: Grant) -> Result<(), Fault> {
     let Grant { process, namespaces } = options;
     let options = grant::Options { namespace: process.namespace.namespace.clone(), namespaces };
-    lead("grant", &process, |client, _, stop| grant::run(client, options, calls::now, stop)).await
+    lead("grant", &process, None, |client, _, stop| grant::run(client, options, calls::now, stop)).await
 }
 
 /// `rollcall trim`.
@@ -210,7 +224,7 @@ pub async fn trim(options: Trim) -> Result<(), Fault> {
     let namespace = process.namespace.namespace.clone();
     let own_namespaces = vec![namespace.clone(), revoker_namespace];
     let options = trim::Options { namespace, own_namespaces };
-    lead("trim", &process, |client, _, stop| trim::run(client, options, calls::now, stop)).await
+    lead("trim", &process, None, |client, _, stop| trim::run(client, options, calls::now, stop)).await
 }
 
 /// `rollcall tell`.
@@ -221,7 +235,7 @@ pub async fn tell(options: Tell) -> Result<(), Fault> {
     let Tell { process, receiver, source, token, ca, allow_private_addresses } = options;
     let namespace = process.namespace.namespace.clone();
     let options = tell::Options { namespace, receiver, source, token, ca, allow_private_addresses };
-    lead("tell", &process, |client, metrics, stop| tell::run(client, options, metrics, stop)).await
+    lead("tell", &process, None, |client, (metrics, _), stop| tell::run(client, options, metrics, stop)).await
 }
 
 /// `rollcall scim`: every replica serves, so there is no Lease.
@@ -259,7 +273,8 @@ pub async fn scim(options: Scim) -> Result<(), Fault> {
 async fn lead<W>(
     command: &'static str,
     process: &Process,
-    work: impl FnOnce(Client, Arc<Metrics>, CancellationToken) -> W,
+    collector: Option<&collector::Options>,
+    work: impl FnOnce(Client, (Arc<Metrics>, Arc<Traces>), CancellationToken) -> W,
 ) -> Result<(), Fault>
 where
     W: Future<Output = Result<(), Fault>>,
@@ -279,11 +294,16 @@ where
         let Some(mut leading) = candidate.lead(&stop).await else { return Ok(()) };
         tracing::info!(command, "leading");
         health.metrics.leading(true);
+        let dropped = health.metrics.spans_dropped();
+        let begin =
+            |collector: &collector::Options| collector.begin(command, &process.instance, &process.host, dropped);
+        let (traces, sending) = collector.map(begin).unwrap_or_default();
         let ended = tokio::select! {
             fault = leading.lost() => return Err(fault),
-            ended = work(client, Arc::clone(&health.metrics), stop.clone()) => ended,
+            ended = work(client, (Arc::clone(&health.metrics), traces), stop.clone()) => ended,
         };
         leading.release().await;
+        sending.end().await; // the next one leads meanwhile
         ended
     };
     tokio::select! {

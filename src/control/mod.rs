@@ -44,6 +44,7 @@ mod sessions;
 mod shelf;
 mod sources;
 mod stores;
+mod traced;
 mod trims;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,7 @@ use crate::api::{Person, Revocation, convert, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
+use crate::kube::traces::Traces;
 use crate::kube::watched::Watch;
 use queue::{Aside, Lane};
 
@@ -110,6 +112,8 @@ pub struct Context {
     pub options: Options,
     /// What the process measures.
     pub metrics: Arc<Metrics>,
+    /// Where spans are left.
+    pub traces: Arc<Traces>,
     /// Watches over every reconcile.
     pub watch: Arc<Watch>,
     /// The clock.
@@ -162,6 +166,8 @@ pub struct Context {
     pub exposures: exposures::Exposures,
     /// Pods in which sessions may be open.
     pub sessions: sessions::Sessions,
+    /// Since when Revocations wait, for their traces.
+    pub waits: traced::Waits,
     people: Arc<queue::Queue>,
     revocations: Arc<queue::Queue>,
 }
@@ -175,6 +181,7 @@ impl Context {
             options,
             watch: Watch::new(client, "control", Arc::clone(&metrics), clock),
             metrics,
+            traces: Arc::default(),
             clock,
             stores: stores::Stores::default(),
             owned: Locked::default(),
@@ -199,6 +206,7 @@ impl Context {
             sources: sources::Sources::default(),
             exposures: exposures::Exposures::default(),
             sessions: sessions::Sessions::default(),
+            waits: traced::Waits::default(),
             people: Arc::default(),
             revocations: Arc::default(),
         }
@@ -310,10 +318,10 @@ pub async fn run(
     client: Client,
     options: Options,
     clock: fn() -> Timestamp,
-    metrics: Arc<Metrics>,
+    (metrics, traces): (Arc<Metrics>, Arc<Traces>),
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
-    let ctx = Arc::new(Context::new(client, options, clock, metrics));
+    let ctx = Arc::new(Context { traces, ..Context::new(client, options, clock, metrics) });
     let begun = std::time::Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     let known = async {

@@ -22,7 +22,7 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, freeze, hooks, jobs, marks, rechecks, returns, seal, sessions};
+use super::{Context, MANAGER, freeze, hooks, jobs, marks, rechecks, returns, seal, sessions, traced};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
@@ -416,6 +416,7 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now
     };
     apply_exactly(&api, labelled.as_ref().unwrap_or(revocation), MANAGER, part).await?; // over what was gated, or not at all
     let before = ControlStatus::of(revocation);
+    traced::tell(ctx, revocation, &before, part, now);
     let person = person_of(ctx, revocation);
     let gate = |part: &ControlStatus| part.gate.as_ref().map(|gate| gate.reason.clone());
     let counting = gate(part).as_deref() == Some(Stop::Uncounted.reason()); // over within a moment

@@ -93,6 +93,12 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// The name of this machine; in a pod, the pod's.
+#[must_use]
+pub fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
 /// A signed duration as the runtime wants it; never negative.
 #[must_use]
 pub fn wait(duration: SignedDuration) -> Duration {

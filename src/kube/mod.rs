@@ -27,5 +27,6 @@ pub mod stop;
 pub mod swap;
 pub mod targets;
 pub mod telemetry;
+pub mod traces;
 pub mod usernames;
 pub mod watched;

@@ -53,6 +53,7 @@ pub struct Metrics {
     webhooks: Family<Webhook, Counter>,
     told: Family<Told, Counter>,
     untold: Gauge,
+    spans_dropped: Counter,
     leader: Gauge,
     revoker_ready: Gauge,
     evidence_signed: Gauge,
@@ -215,6 +216,8 @@ impl Default for Metrics {
         registry.register("cloud_events", "CloudEvents that were sent, by what became of them", told.clone());
         let untold = Gauge::default();
         registry.register("cloud_events_waiting", "CloudEvents that wait; of the tell that leads", untold.clone());
+        let spans_dropped = Counter::default();
+        registry.register("trace_spans_dropped", "Spans of traces that no collector took", spans_dropped.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
         let revoker_ready = Gauge::default();
@@ -262,6 +265,7 @@ impl Default for Metrics {
             webhooks,
             told,
             untold,
+            spans_dropped,
             leader,
             revoker_ready,
             evidence_signed,
@@ -375,6 +379,12 @@ impl Metrics {
     /// How many CloudEvents wait.
     pub fn events_waiting(&self, number: usize) {
         self.untold.set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// Counts spans of traces that no collector took.
+    #[must_use]
+    pub fn spans_dropped(&self) -> Counter {
+        self.spans_dropped.clone()
     }
 
     /// A reconcile of this kind begins; it is under way for as long as what is given back lives.

@@ -32,6 +32,7 @@ mod record;
 mod rotate;
 mod servers;
 mod shared;
+mod traced;
 mod trims;
 mod verify;
 mod waves;
@@ -55,6 +56,7 @@ use crate::kube::calls::{self, call};
 use crate::kube::gate_inputs::{self, GateInputs};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
+use crate::kube::traces::Traces;
 use domain::gate;
 use news::{Doing, News, Source};
 use queue::{Queue, Waiting};
@@ -81,6 +83,8 @@ struct Context {
     own_namespaces: Vec<String>,
     /// What one read for all.
     shared: Shared,
+    /// Where spans are left.
+    traces: Arc<Traces>,
     /// The API servers that are asked for verdicts.
     servers: OnceCell<Servers>,
     /// Held while a Revocation is acted on.
@@ -90,8 +94,8 @@ struct Context {
 }
 
 impl Context {
-    async fn new(client: Client, namespace: String, instance: String) -> Self {
-        let me = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    async fn new(client: Client, namespace: String, instance: String, traces: Arc<Traces>) -> Self {
+        let me = calls::host();
         let mut own_namespaces = vec![namespace.clone()];
         own_namespaces.extend(own_namespace(&client).await);
         Self {
@@ -102,6 +106,7 @@ impl Context {
             me,
             own_namespaces,
             shared: Shared::default(),
+            traces,
             servers: OnceCell::new(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             memory: Semaphore::new(MEMORY as usize),
@@ -131,8 +136,8 @@ async fn own_namespace(client: &Client) -> Option<String> {
 /// # Guarantees    acts on nothing but a `Released` plan; may do less than the plan, never more; run twice is run once
 /// # Assumptions   runs as the revoker's own ServiceAccount, caged by the chart's admission policies
 /// # Errors        a transient fault of one that could not be finished, after the others were: a new Job resumes it
-pub async fn run(client: Client, namespace: String, instance: String) -> Result<(), Fault> {
-    let ctx = Arc::new(Context::new(client, namespace, instance).await);
+pub async fn run(client: Client, namespace: String, instance: String, traces: Arc<Traces>) -> Result<(), Fault> {
+    let ctx = Arc::new(Context::new(client, namespace, instance, traces).await);
     let over = CancellationToken::new();
     let worked = async {
         let worked = work(Arc::clone(&ctx)).await;

@@ -174,6 +174,7 @@ pub(super) fn context(scenario: &Scenario) -> Context {
         me: "revoke-1".into(),
         own_namespaces: vec!["rollcall".into()],
         shared: Shared::default(),
+        traces: Arc::default(),
         servers: Servers::default().into(), // the one that answers
         places: Arc::new(Semaphore::new(1)),
         memory: Semaphore::new(MEMORY as usize),

@@ -15,8 +15,9 @@ use kube::api::{ListParams, Patch, PatchParams};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::look::{Found, look};
-use super::Context;
+pub use self::look::Found;
+use self::look::look;
+use super::{Context, traced};
 use crate::api::Revocation;
 use crate::api::revocation::{Phase, Recheck};
 use crate::kube::calls::{self, call};
@@ -99,15 +100,21 @@ async fn check(ctx: &Context, api: &Api<Revocation>, name: &str) -> Result<(), F
     let mut sure = false;
     for _ in 0..CONFLICTS {
         let Some(revocation) = call("read the Revocation", api.get_opt(name)).await? else { return Ok(()) };
-        let Some(before) = due(&revocation, calls::now()) else { return Ok(()) }; // another Job checked it
+        let asked = calls::now();
+        let Some(before) = due(&revocation, asked) else { return Ok(()) }; // another Job checked it
         let found = look(ctx, &revocation).await?;
         if !found.refuted.is_empty() && !std::mem::replace(&mut sure, true) {
             tokio::time::sleep(SURE).await;
             continue;
         }
+        let told = traced::checked(&revocation, before, &found, (asked, calls::now()));
         match write(api, &revocation, before, found).await {
             Err(fault) if fault.is_conflict() => {}
-            written => return written,
+            Ok(()) => {
+                ctx.traces.tell([told]);
+                return Ok(());
+            }
+            Err(fault) => return Err(fault),
         }
     }
     Ok(()) // somebody else kept writing: it is still due

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::Context;
 use super::observe::{Observation, Observed};
 use super::queue::Waiting;
+use super::traced::Work;
 use crate::api::revocation::{
     Claim, Finished, Kept, Recheck, Remaining, RevocationStatus, Rotation, Step, StepOutcome, Verdict, VerdictKind,
 };
@@ -64,6 +65,8 @@ pub struct Record {
     revocation: Revocation,
     part: Part,
     written: Instant,
+    /// What a collector of traces is told of it.
+    work: Work,
 }
 
 impl Record {
@@ -96,6 +99,7 @@ impl Record {
             api: Api::namespaced(ctx.client.clone(), &ctx.namespace),
             me: ctx.me.clone(),
             found: part.claim.clone(),
+            work: Work::begin(&ctx.traces, &revocation, &ctx.me),
             revocation,
             part,
             written: Instant::now(),
@@ -166,7 +170,15 @@ impl Record {
 
     /// The instant of `confirmed`, noted.
     pub fn set_confirmed(&mut self, at: Timestamp) {
+        self.tell_confirmed(Some(at));
         self.part.confirmed = Some(at);
+    }
+
+    /// Tells the first time that everything was asked once more.
+    fn tell_confirmed(&self, at: Option<Timestamp>) {
+        if let Some(at) = at.filter(|_| self.part.confirmed.is_none()) {
+            self.work.confirmed(self.part.verified, at, self.part.verdicts.len());
+        }
     }
 
     /// When the last act was seen to hold after the API server's cache.
@@ -232,6 +244,7 @@ impl Record {
         let message = message.map(|message| message.chars().take(500).collect());
         let rotation = self.step(target).and_then(|step| step.rotation.clone());
         let step = Step { target: target.into(), outcome, new_uid, rotation, message, at };
+        self.work.step(self.step(target), &step);
         match self.part.steps.iter_mut().find(|step| step.target.uid == target.uid) {
             Some(standing) => *standing = step,
             None => self.part.steps.push(step),
@@ -265,13 +278,21 @@ impl Record {
 
     /// Notes the verdicts, and when all of them first were good. Those on Secrets come by themselves, and stay.
     pub fn set_verdicts(&mut self, verdicts: Vec<Verdict>, verified: Option<Timestamp>) {
-        self.part.verdicts.retain(|verdict| Target::from(&verdict.target).action == Action::Rotate);
-        self.add_verdicts(verdicts);
+        let (stay, before) = std::mem::take(&mut self.part.verdicts)
+            .into_iter()
+            .partition(|verdict| Target::from(&verdict.target).action == Action::Rotate);
+        self.part.verdicts = stay;
+        self.add(verdicts, &before);
         self.part.verified = self.part.verified.or(verified);
     }
 
     /// Adds verdicts to those on everything else.
     pub fn add_verdicts(&mut self, verdicts: Vec<Verdict>) {
+        self.add(verdicts, &[]);
+    }
+
+    /// The same; `before` are verdicts that went.
+    fn add(&mut self, verdicts: Vec<Verdict>, before: &[Verdict]) {
         for verdict in verdicts {
             let target = &verdict.target;
             tracing::info!(
@@ -281,6 +302,10 @@ impl Record {
                 verdict = verdict.verdict.as_str(),
                 "verdict"
             );
+            let its = |other: &&Verdict| other.target.uid == verdict.target.uid;
+            let last = self.part.verdicts.iter().chain(before).find(its);
+            let step = self.part.steps.iter().find(|step| step.target.uid == verdict.target.uid);
+            self.work.verdict(last, step, &verdict);
             self.part.verdicts.retain(|other| other.target.uid != verdict.target.uid);
             self.part.verdicts.push(verdict);
         }
@@ -288,6 +313,8 @@ impl Record {
 
     /// Notes the end.
     pub fn finish(&mut self, finished: Finished, confirmed: Option<Timestamp>) {
+        self.tell_confirmed(confirmed);
+        self.work.finish(finished);
         self.part.confirmed = confirmed;
         self.part.finished = Some(finished);
         self.part.recheck = confirmed.filter(|_| finished == Finished::Revoked).map(|confirmed| {

@@ -212,7 +212,7 @@ impl Poll<'_> {
     async fn believe(&self, kept: memory::StoredMemory, believed: Believed, at: Timestamp) -> Result<Outcome, Fault> {
         let answered = TrustedRead::of(&believed, at);
         memory::save(self.ctx, self.connection, kept, believed.memory).await?;
-        self.ctx.snapshots.put(self.connection, believed.snapshot, Arc::clone(&self.needs));
+        self.ctx.snapshots.put(self.connection, believed.snapshot, Arc::clone(&self.needs), self.now);
         Ok(Outcome::Trusted(Box::new(answered)))
     }
 }
@@ -332,6 +332,8 @@ mod tests {
             hints: Arc::default(),
             people: Arc::default(),
             metrics: Arc::default(),
+            traces: Arc::default(),
+            turns: crate::sync::traced::Turns::default(),
             clock: || Timestamp::UNIX_EPOCH,
         };
         let began: HRConnection = serde_json::from_value(connection("1", "Trusted")).unwrap();

@@ -13,6 +13,7 @@ pub mod pushed;
 pub mod retention;
 pub mod source;
 pub mod start;
+pub mod traced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, watch};
 use crate::api::HRConnection;
 pub use crate::kube::outcome::Failures;
 use crate::kube::telemetry::Metrics;
+use crate::kube::traces::Traces;
 use domain::needs::Needs;
 use domain::trust::Snapshot;
 
@@ -54,6 +56,10 @@ pub struct Context {
     pub people: Arc<people::People>,
     /// What the process measures.
     pub metrics: Arc<Metrics>,
+    /// Where spans are left.
+    pub traces: Arc<Traces>,
+    /// Who turned, and whose Revocations are still to come.
+    pub turns: traced::Turns,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }
@@ -78,6 +84,16 @@ pub struct Answer {
     pub snapshot: Arc<Snapshot>,
     /// What it was read for.
     pub needs: Arc<Needs>,
+    /// When the read of it began.
+    begun: Timestamp,
+}
+
+impl Answer {
+    /// How it was read, of the connection that gave it.
+    #[must_use]
+    pub fn read(&self, connection: &str) -> traced::Read {
+        traced::Read { connection: connection.to_owned(), begun: self.begun, taken: self.snapshot.taken() }
+    }
 }
 
 /// Answers by the name of their connection.
@@ -106,10 +122,10 @@ impl Snapshots {
     }
 
     /// Publishes a believed answer and wakes everybody who is subscribed.
-    pub fn put(&self, connection: &HRConnection, snapshot: Snapshot, needs: Arc<Needs>) {
+    pub fn put(&self, connection: &HRConnection, snapshot: Snapshot, needs: Arc<Needs>, begun: Timestamp) {
         let uid = connection.uid().unwrap_or_default();
         self.answers.send_modify(|map| {
-            map.insert(connection.name_any(), Answer { uid, snapshot: Arc::new(snapshot), needs });
+            map.insert(connection.name_any(), Answer { uid, snapshot: Arc::new(snapshot), needs, begun });
         });
     }
 

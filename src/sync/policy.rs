@@ -34,7 +34,7 @@ use self::shared::Rival;
 use self::status::{Covered, conclude, keep_what_answers_said, unfinished};
 use super::owned::{Owned, OwnedKeys as Owners};
 use super::people::{self, People, Write};
-use super::{Answer, Context, MANAGER, coverage};
+use super::{Answer, Context, MANAGER, coverage, traced};
 use crate::api::condition::{self, ConditionType, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
@@ -120,6 +120,9 @@ async fn step(
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     let Decision { runs, others, leavers, rest, news, tally } = decision;
     record_runs(policy, policies, runs).await?;
+    let name = policy.name_any();
+    let reads: Vec<_> = seen.connections.iter().filter_map(|source| source.read.clone()).collect();
+    traced::found(&watched.shared, &name, &reads, leavers.iter().chain(&rest), now);
     let metrics = &watched.shared.metrics;
     people::write(&people, &watched.people, others, metrics, |_| false).await?;
     let late: Vec<_> = leavers.iter().filter_map(Write::reported).collect();
@@ -133,6 +136,7 @@ async fn step(
     let more = |begun| begun >= AT_LEAST && (newer.has_changed().unwrap_or(true) || turn());
     let unwritten = people::write(&people, &watched.people, rest, metrics, more).await?;
     let written = |name: &str| !unwritten.contains(name);
+    traced::written(&watched.shared, &name, reads);
     publish_news(watched, news.into_iter().filter(|news| written(&news.person)), now).await;
     let (out, into): (Vec<_>, Vec<_>) =
         tally.crossed.iter().filter(|(name, _)| written(name)).partition(|(_, out)| *out);
@@ -176,6 +180,8 @@ struct Source {
     name: String,
     /// Its last believed answer, if one came since the start.
     snapshot: Option<Arc<Snapshot>>,
+    /// How that was read.
+    read: Option<traced::Read>,
     /// What that was read for.
     needs: Option<Arc<Needs>>,
     fingerprint: Option<String>,
@@ -229,8 +235,9 @@ async fn observe(
             trouble = trouble.or_else(|| Some(missing(name)));
         }
         let answer = connection.as_ref().and_then(|connection| answer(policy, settings, connection, watched));
-        let (snapshot, needs) =
-            answer.filter(|_| unfollowed.is_none()).map(|answer| (answer.snapshot, answer.needs)).unzip();
+        let answer = answer.filter(|_| unfollowed.is_none());
+        let read = answer.as_ref().map(|answer| answer.read(name));
+        let (snapshot, needs) = answer.map(|answer| (answer.snapshot, answer.needs)).unzip();
         let source =
             connection.as_ref().map_or(Digest::Stands, |connection| source_of(connection, snapshot.as_deref()));
         let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
@@ -241,6 +248,7 @@ async fn observe(
         sources.push(Source {
             name: name.clone(),
             snapshot,
+            read,
             needs,
             fingerprint: now.written(),
             baseline,

@@ -25,11 +25,12 @@ use tokio_util::sync::CancellationToken;
 use super::owned::{self, Objects, Owned};
 use super::people::People;
 use super::policy::{self, Watched};
-use super::{Context, Failures, Snapshots, connection};
+use super::{Context, Failures, Snapshots, connection, traced};
 use crate::api::{HRConnection, Person, ReadHint, Revocation, ScimResource, SyncPolicy};
 use crate::kube::follow::follow;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
+use crate::kube::traces::Traces;
 use crate::kube::watched::Watch;
 
 /// Polls at once.
@@ -53,7 +54,7 @@ pub async fn run(
     client: Client,
     namespace: String,
     clock: fn() -> Timestamp,
-    metrics: Arc<Metrics>,
+    (metrics, traces): (Arc<Metrics>, Arc<Traces>),
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
     let (revocations, revocations_in) = store();
@@ -71,6 +72,8 @@ pub async fn run(
         hints: Arc::default(),
         people: Arc::clone(&people),
         metrics,
+        traces,
+        turns: traced::Turns::default(),
         clock,
     });
     let watched = Arc::new(Watched { shared: Arc::clone(&shared), people: Arc::clone(&people), revocations, owned });
@@ -81,7 +84,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(everybody(Api::namespaced(client.clone(), &namespace), ours.clone(), people, Arc::clone(&wake)));
     let all: Api<Revocation> = Api::namespaced(client.clone(), &namespace);
-    tasks.spawn(keep(revocations_in, watcher(all.watched(), ours), Arc::clone(&wake)));
+    tasks.spawn(keep(revocations_in, told(watcher(all.watched(), ours), Arc::clone(&shared)), Arc::clone(&wake)));
     let accounts: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client.clone());
     tasks.spawn(owners(accounts, Arc::clone(&watched), |owned| &owned.accounts, Arc::clone(&wake_for_owners)));
     let bindings: Api<RoleBinding> = Api::all(client.clone());
@@ -247,6 +250,18 @@ async fn keep<K>(
             Err(error) => interrupted::<K>(&error),
         }
     }
+}
+
+/// The same events; who made a Revocation necessary is told with the first that shows it.
+fn told(
+    events: impl Stream<Item = watcher::Result<watcher::Event<Revocation>>> + Send,
+    shared: Arc<Context>,
+) -> impl Stream<Item = watcher::Result<watcher::Event<Revocation>>> + Send {
+    events.inspect(move |event| {
+        if let Ok(watcher::Event::Apply(revocation) | watcher::Event::InitApply(revocation)) = event {
+            traced::seen(&shared, revocation);
+        }
+    })
 }
 
 /// Follows what can be somebody's, and wakes the policies if that changed; ends only with the process.

@@ -86,6 +86,9 @@ spec:
             {{- if ne $env "[]" }}
             {{- $env | nindent 12 }}
             {{- end }}
+            {{- with ternary (include "rollcall.tracingEnv" .root | fromYamlArray) list (has .part (list "sync" "control")) }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
             {{- with concat .values.extraEnv .root.Values.extraEnv }}
             {{- toYaml . | nindent 12 }}
             {{- end }}

@@ -36,6 +36,17 @@ Everything the API server would fill in is declared, so that nothing is left to 
 {{- $env | toYaml -}}
 {{- end -}}
 
+{{/* The variables of what sends traces. Nothing waits for the Secret: without it there are no headers. */}}
+{{- define "rollcall.tracingEnv" -}}
+{{- $env := list -}}
+{{- with .Values.tracing.endpoint -}}{{- $env = append $env (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .) -}}{{- end -}}
+{{- if and .Values.tracing.endpoint .Values.tracing.headers.secretName -}}
+{{- $from := dict "name" .Values.tracing.headers.secretName "key" .Values.tracing.headers.key "optional" true -}}
+{{- $env = append $env (dict "name" "OTEL_EXPORTER_OTLP_HEADERS" "valueFrom" (dict "secretKeyRef" $from)) -}}
+{{- end -}}
+{{- $env | toYaml -}}
+{{- end -}}
+
 {{/* Security context of a pod and of its container: the restricted pod security standard. */}}
 {{- define "rollcall.podSecurity" -}}
 runAsNonRoot: true
@@ -86,10 +97,9 @@ containers:
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     args:
       {{- include "rollcall.revokerArgs" . | nindent 6 }}
-    {{- $env := include "rollcall.proxyEnv" . }}
-    {{- if ne $env "[]" }}
+    {{- with concat (include "rollcall.proxyEnv" . | fromYamlArray) (include "rollcall.tracingEnv" . | fromYamlArray) }}
     env:
-      {{- $env | nindent 6 }}
+      {{- toYaml . | nindent 6 }}
     {{- end }}
     resources:
       {{- include "rollcall.revokerResources" . | nindent 6 }}

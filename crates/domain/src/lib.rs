@@ -36,6 +36,7 @@ pub mod scope;
 pub mod sessions;
 pub mod sources;
 pub mod timezone;
+pub mod traces;
 pub mod trust;
 pub mod turns;
 pub mod used;

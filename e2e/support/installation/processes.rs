@@ -3,11 +3,13 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use rollcall::api::names;
 use serde_json::Value;
 
 use super::{Installation, Running, suffix};
+use crate::support::collector;
 use crate::support::kubelet::{Kubelet, Node};
 use crate::support::process::{Process, Service, write_kubeconfig};
 use crate::support::proxy::Proxy;
@@ -150,10 +152,11 @@ impl Installation {
                 .collect();
         let log = self.directory.join(format!("{command}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
+        let variables = self.variables(&account).await;
         let start = {
             let (log, proxy) = (log.clone(), proxy.cloned());
             move || {
-                let process = Process::start(&account, &kubeconfig, &arguments, &log);
+                let process = Process::start_with(&account, &kubeconfig, &arguments, &variables, &log);
                 if let Some(proxy) = &proxy {
                     proxy.carries(&process);
                 }
@@ -167,6 +170,16 @@ impl Installation {
         })
         .await;
         service
+    }
+
+    /// The variables for traces that the chart gives to a Deployment.
+    async fn variables(&self, deployment: &str) -> Vec<(String, String)> {
+        let deployment = self.api::<Deployment>().get_opt(deployment).await.unwrap();
+        let pod = deployment.and_then(|deployment| deployment.spec?.template.spec);
+        match pod.as_ref().and_then(|pod| pod.containers.first()) {
+            Some(container) => collector::variables(&self.admin, &self.namespace, container).await,
+            None => Vec::new(),
+        }
     }
 
     /// Begins to run the revoker's Jobs.

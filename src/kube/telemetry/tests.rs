@@ -23,6 +23,7 @@ fn filled() -> Metrics {
     metrics.webhook("hq", "Taken");
     metrics.event("Delivered");
     metrics.events_waiting(3);
+    metrics.spans_dropped().inc_by(2);
     metrics.leading(true);
     metrics.revoker_ready(true);
     metrics.evidence_signed(true);
@@ -59,6 +60,7 @@ fn metrics_have_the_names_that_dashboards_are_written_for() {
         r#"rollcall_webhooks_total{connection="hq",outcome="Taken"} 1"#,
         r#"rollcall_cloud_events_total{outcome="Delivered"} 1"#,
         "rollcall_cloud_events_waiting 3",
+        "rollcall_trace_spans_dropped_total 2",
         "rollcall_revoker_ready 1",
         "rollcall_evidence_signed 1",
         "rollcall_revocations_refuted 2",
