@@ -33,12 +33,18 @@ fn command(path: OsString) -> Command {
 pub struct Process(pub Arc<Mutex<Child>>);
 
 impl Process {
-    /// Starts a command that reaches the API server through a kubeconfig and adds everything it says to a log.
-    pub fn start(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
-        Self::run(operator(), name, kubeconfig, arguments, &[], log)
+    /// Starts a command that reaches the API server through a kubeconfig, with variables of its own, and adds everything it says to a log.
+    pub fn start(
+        name: &str,
+        kubeconfig: &Path,
+        arguments: &[String],
+        variables: &[(String, String)],
+        log: &Path,
+    ) -> Self {
+        Self::run(operator(), name, kubeconfig, arguments, variables, log)
     }
 
-    /// The same, of the version in an image, with more variables.
+    /// The same, of the version in an image.
     pub fn of_image(
         image: &str,
         name: &str,

@@ -116,7 +116,7 @@ impl Installation {
         let log = self.directory.join(format!("{account}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
         let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-        let ended = Process::start(account, &kubeconfig, &arguments, &log).end().await;
+        let ended = Process::start(account, &kubeconfig, &arguments, &[], &log).end().await;
         (ended.success(), std::fs::read_to_string(log).unwrap())
     }
 
@@ -156,7 +156,7 @@ impl Installation {
         let start = {
             let (log, proxy) = (log.clone(), proxy.cloned());
             move || {
-                let process = Process::start_with(&account, &kubeconfig, &arguments, &variables, &log);
+                let process = Process::start(&account, &kubeconfig, &arguments, &variables, &log);
                 if let Some(proxy) = &proxy {
                     proxy.carries(&process);
                 }
