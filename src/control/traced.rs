@@ -133,7 +133,7 @@ fn frozen(
     if stood && !stands {
         return Some(trace.part(Name::Lift, &which, look));
     }
-    let failed = after.message.is_some() && !before.is_some_and(|before| before.message.is_some());
+    let failed = after.message.is_some() && before.is_none_or(|before| before.message.is_none());
     failed.then(|| trace.part(Name::Freeze, &which, look).failing(Some("NotFrozen")))
 }
 

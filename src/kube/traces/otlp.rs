@@ -186,8 +186,8 @@ fn refused(status: u16) -> NotTaken {
 /// How many spans an answer says were refused for good.
 fn rejected(answer: &[u8]) -> u64 {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    let number = &answer["partialSuccess"]["rejectedSpans"];
-    number.as_u64().or_else(|| number.as_str()?.parse().ok()).unwrap_or(0)
+    let number = answer.pointer("/partialSuccess/rejectedSpans");
+    number.and_then(|number| number.as_u64().or_else(|| number.as_str()?.parse().ok())).unwrap_or(0)
 }
 
 /// Spans as they are sent.
@@ -211,11 +211,10 @@ fn span(span: &Span) -> Value {
         "endTimeUnixNano": nanoseconds(span.ended),
         "attributes": span.attributes.iter().map(attribute).collect::<Vec<_>>(),
     });
-    if let Some(parent) = span.parent {
-        all["parentSpanId"] = parent.hex().into();
-    }
-    if span.failed {
-        all["status"] = json!({"code": FAILED});
+    let parent = span.parent.map(|parent| ("parentSpanId", Value::from(parent.hex())));
+    let status = span.failed.then(|| ("status", json!({"code": FAILED})));
+    if let Some(all) = all.as_object_mut() {
+        all.extend(parent.into_iter().chain(status).map(|(key, value)| (key.to_owned(), value)));
     }
     all
 }

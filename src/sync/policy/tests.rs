@@ -29,6 +29,7 @@ fn seen(baseline: Baseline) -> PassInputs {
         connections: vec![Source {
             name: "hq".into(),
             snapshot: None,
+            read: None,
             needs: None,
             fingerprint: Some("new".into()),
             baseline,
