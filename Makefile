@@ -56,11 +56,11 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 
 # No cluster, no network but this machine's own, none of the tables that play the whole catalogue.
 .PHONY: unit
-unit: ## the fast tests, in about a minute
+unit: ours ## the fast tests, in about a minute
 	cargo test --locked --lib --bins -- --skip stories::
 
 .PHONY: lint
-lint: deny ## formatting, clippy, licences and duplicate dependencies
+lint: deny ours ## formatting, clippy, licences and duplicate dependencies
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 	$(BIN)/cargo-deny --locked --all-features --log-level error check --hide-inclusion-graph bans licenses sources
@@ -158,7 +158,7 @@ pictures: rollcall ## a picture of each page of the ui, in target/pictures; need
 FUZZED := csv json dates definition expression ldap scim
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz
-fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each
+fuzz: ours ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each
 	mkdir -p $(CACHE) target/fuzz
 	exec 9> $(CACHE)/target.lock && flock 9
 	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/fuzz/instrument cargo build --locked --package rollcall-fuzz
@@ -175,12 +175,21 @@ fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each
 
 CASES ?= 20000
 .PHONY: histories
-histories: ## random companies through random histories: CASES=20000 of them, on one core
+histories: ours ## random companies through random histories: CASES=20000 of them, on one core
 	export PROPTEST_CASES=$$(( 4 * $(CASES) )) CARGO_PROFILE_TEST_OPT_LEVEL=2
 	cargo test --locked --package rollcall-domain --lib histories
 
+# Cargo calls the crates of two checkouts the same, and takes those of the other for fresh where they are younger than the files here.
+.PHONY: ours
+ours: # has the crates of this checkout built anew where another one has built in the shared folder since
+	mkdir -p $(CARGO_TARGET_DIR) && last=$(CARGO_TARGET_DIR)/checkout
+	if [ "$$(cat "$$last" 2>/dev/null)" != "$(CURDIR)" ]; then
+		find src crates e2e fuzz -name '*.rs' -exec touch {} +
+		echo "$(CURDIR)" > "$$last"
+	fi
+
 .PHONY: rollcall
-rollcall: # the binary under test, out of the shared folder before another checkout builds its own there
+rollcall: ours # the binary under test, out of the shared folder before another checkout builds its own there
 	mkdir -p $(CACHE) target
 	exec 9> $(CACHE)/target.lock && flock 9
 	cargo build --locked --bin rollcall
@@ -266,7 +275,7 @@ FOLDED := $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma
 TAG ?= demo
 
 .PHONY: release
-release: # the static binary, in target/release-static/$(OUTPUT); without what only a panic that is caught would need
+release: ours # the static binary, in target/release-static/$(OUTPUT); without what only a panic that is caught would need
 	mkdir -p $(CACHE) target/release-static
 	echo 'SECTIONS { /DISCARD/ : { *(.eh_frame) } } INSERT AFTER .text;' > $(NO_UNWINDING)
 	exec 9> $(CACHE)/release.lock && flock 9
@@ -274,7 +283,7 @@ release: # the static binary, in target/release-static/$(OUTPUT); without what o
 	install $(RELEASE)/$(HOST)/release/rollcall target/release-static/$(OUTPUT)
 
 .PHONY: cli
-cli: ## the command for people, which is the kubectl plugin too, as target/release-static/rollcall-cli
+cli: ours ## the command for people, which is the kubectl plugin too, as target/release-static/rollcall-cli
 	$(MAKE) --no-print-directory release OUTPUT=rollcall-cli FEATURES=
 
 .PHONY: image
@@ -337,7 +346,7 @@ demo: tools ## one leaver, from CSV to refused tokens, on a real Kubernetes; DEM
 	e2e/demo.sh
 
 .PHONY: bench
-bench: tools ## the bars of the design, measured: a table, and target/bench.jsonl; or one part of them: FIGURES=pushes
+bench: tools ours ## the bars of the design, measured: a table, and target/bench.jsonl; or one part of them: FIGURES=pushes
 	$(MAKE) --no-print-directory image TAG=test
 	$(MAKE) --no-print-directory cli
 	export ROLLCALL_IMAGE_BIN=$(CURDIR)/target/release-static/rollcall ROLLCALL_BIN=$(CURDIR)/target/release-static/rollcall-cli
