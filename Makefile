@@ -181,12 +181,14 @@ histories: ours ## random companies through random histories: CASES=20000 of the
 
 # Cargo calls the crates of two checkouts the same, and takes those of the other for fresh where they are younger than the files here.
 .PHONY: ours
-ours: # has the crates of this checkout built anew where another one has built in the shared folder since
-	mkdir -p $(CARGO_TARGET_DIR) && last=$(CARGO_TARGET_DIR)/checkout
-	if [ "$$(cat "$$last" 2>/dev/null)" != "$(CURDIR)" ]; then
-		find src crates e2e fuzz -name '*.rs' -exec touch {} +
-		echo "$(CURDIR)" > "$$last"
-	fi
+ours: # has the crates of this checkout built anew where another one has built in a shared folder since
+	for folder in $(CARGO_TARGET_DIR) $(RELEASE); do
+		mkdir -p "$$folder"
+		if [ "$$(cat "$$folder/checkout" 2>/dev/null)" != "$(CURDIR)" ]; then
+			find src crates e2e fuzz -name '*.rs' -exec touch {} +
+			echo "$(CURDIR)" > "$$folder/checkout"
+		fi
+	done
 
 .PHONY: rollcall
 rollcall: ours # the binary under test, out of the shared folder before another checkout builds its own there
