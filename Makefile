@@ -176,7 +176,7 @@ fuzz: ours ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for
 CASES ?= 20000
 .PHONY: histories
 histories: ours ## random companies through random histories: CASES=20000 of them, on one core
-	export PROPTEST_CASES=$$(( 4 * $(CASES) )) CARGO_PROFILE_TEST_OPT_LEVEL=2
+	export PROPTEST_CASES=$(CASES) CARGO_PROFILE_TEST_OPT_LEVEL=2
 	cargo test --locked --package rollcall-domain --lib histories
 
 # Cargo calls the crates of two checkouts the same, and takes those of the other for fresh where they are younger than the files here.

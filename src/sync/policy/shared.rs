@@ -201,8 +201,8 @@ fn of_rival(rival: &Rival) -> Reader<'_> {
 }
 
 fn reader<'a>(policy: &'a str, settings: &'a Settings, follows: Box<dyn Fn(&str) -> bool + 'a>) -> Reader<'a> {
-    let Settings { scope, zones, day_end, .. } = settings;
+    let Settings { scope, zones, day_end, fields, .. } = settings;
     let terms = Box::new(|connection: &str| Terms { off_days: settings.off_days(connection), ..settings.terms });
     let role = Box::new(|connection: &str| settings.role(connection));
-    Reader { policy, scope, zones, day_end: *day_end, terms, role, follows }
+    Reader { policy, scope, zones, day_end: *day_end, fields, terms, role, follows }
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::answer::{Slot, Statement};
 use super::calendar::Day;
-use super::{Baseline, Employment, EmploymentState, Left, Notice, RecordKey, Role, RosterEntry, Rules};
+use super::{Baseline, Employment, EmploymentState, Left, Modes, Notice, RecordKey, Role, RosterEntry, Rules};
 use crate::account;
 use crate::employee::{Employee, ReportedStatus, Status};
 use crate::lifecycle::{DerivedState, Facts, Off, State, Terms, Why, begun_anew, derive_state, with_contract_end};
@@ -283,19 +283,19 @@ fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day,
 /// The same id with another name, another first day, and not the same address. Any of the three alone is a person's life;
 /// an address that is missing vouches for nobody, nor does a name that is not kept as HR last gave it. Where the human has
 /// other records, their addresses vouch too.
-pub(super) fn another_human(before: Before<'_>, employee: &Employee, rules: &Rules<'_>) -> bool {
+pub(super) fn another_human(before: Before<'_>, employee: &Employee, fields: &Modes) -> bool {
     let Before { person, employment } = before;
     if !matches!((employment.facts.start, employee.start), (Some(old), Some(new)) if old != new) {
         return false; // as of nearly everybody
     }
-    let profile = rules.fields.profile(employee, None, false);
+    let profile = fields.profile(employee, None, false);
     let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
         (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
         _ => false,
     };
     let own = |address: &String| person.aliases.contains(&email_key(address));
     let vouched = person.employments.len() > 1 && profile.work_email.as_ref().is_some_and(own);
-    let name_follows = rules.fields.of(&ProfileField::DisplayName) == FieldMode::Continuous;
+    let name_follows = fields.of(&ProfileField::DisplayName) == FieldMode::Continuous;
     (!name_follows || differ(&person.profile.display_name, &profile.display_name))
         && !vouched
         && (person.profile.work_email.is_none()

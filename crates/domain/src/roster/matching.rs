@@ -174,8 +174,9 @@ impl Slot<'_> {
     fn said<'s>(&'s self, rules: &'s Rules<'_>) -> impl Iterator<Item = &'s Employee> {
         let before = self.known.and_then(|known| known.entry.as_deref());
         let all = || self.named.iter().filter_map(|(number, one)| Some((self.answers.get(*number)?.connection, *one)));
-        let theirs =
-            move |(connection, one): &(&str, &Employee)| !of_another_human(connection, one, all(), before, rules);
+        let theirs = move |(connection, one): &(&str, &Employee)| {
+            !of_another_human(connection, one, all(), before, rules.fields)
+        };
         all().filter(theirs).map(|(_, one)| one)
     }
 

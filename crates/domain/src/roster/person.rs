@@ -13,8 +13,8 @@ use super::employment::{self, Before, Whose};
 use super::fold::{self, Current, Together, together};
 use super::leave;
 use super::{
-    Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules,
-    Says, moves,
+    Declared, Employment, EmploymentState, Imported, LifecycleEvent, Modes, Profile, RecordKey, Role, RosterEntry,
+    Rules, Says, moves,
 };
 use crate::employee::{Employee, ReportedStatus};
 use crate::lifecycle::{Facts, State, Why};
@@ -168,7 +168,7 @@ fn employments(
                 let scoped = known.or_else(|| in_its_place(record, before?, whose.rules));
                 let day = Rc::clone(&stated.sight.day);
                 let said = statements.iter().map(|one| (one.connection, one.employee));
-                let another = of_another_human(stated.connection, stated.employee, said, before, whose.rules);
+                let another = of_another_human(stated.connection, stated.employee, said, before, whose.rules.fields);
                 (employment::stated(record, stated, known.and_then(of), scoped.and_then(of), another, whose), day)
             }
             (_, None, Some(known)) => {
@@ -189,7 +189,7 @@ pub(super) fn of_another_human<'s>(
     employee: &Employee,
     said: impl Iterator<Item = (&'s str, &'s Employee)>,
     before: Option<&RosterEntry>,
-    rules: &Rules<'_>,
+    fields: &Modes,
 ) -> bool {
     let is_it = |one: &&Employment| one.record.id == employee.id && *one.record.connection == *connection;
     let known = before.and_then(|person| {
@@ -197,7 +197,7 @@ pub(super) fn of_another_human<'s>(
         Some(employment::Before { person, employment })
     });
     known.is_some_and(|known| {
-        employment::another_human(known, employee, rules) && !vouched(employee, said, known.person, rules)
+        employment::another_human(known, employee, fields) && !vouched(employee, said, known.person, fields)
     })
 }
 
@@ -207,7 +207,7 @@ fn vouched<'s>(
     employee: &Employee,
     said: impl Iterator<Item = (&'s str, &'s Employee)>,
     before: &RosterEntry,
-    rules: &Rules<'_>,
+    fields: &Modes,
 ) -> bool {
     let known = before.employments.as_slice();
     if known.len() < 2 {
@@ -217,8 +217,7 @@ fn vouched<'s>(
         let is_it = |one: &Employment| one.record.id == other.id && *one.record.connection == **connection;
         known.iter().any(|one| is_it(one) && one.facts.start == other.start)
     };
-    let address =
-        |one: &Employee| rules.fields.profile(one, None, false).work_email.map(|address| address.to_lowercase());
+    let address = |one: &Employee| fields.profile(one, None, false).work_email.map(|address| address.to_lowercase());
     let own = address(employee);
     let mut others = said.filter(|(_, other)| !std::ptr::eq(*other, employee)).filter(same_start);
     own.is_some() && others.any(|(_, other)| address(other) == own)

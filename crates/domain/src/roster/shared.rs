@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::answer::judged;
 use super::calendar::Calendar;
-use super::{Employment, EmploymentState, RecordKey, Role, RosterEntry};
+use super::person::of_another_human;
+use super::{Employment, EmploymentState, Modes, RecordKey, Role, RosterEntry};
 use crate::employee::{Employee, ReportedStatus, Status, Text};
 use crate::lifecycle::{State, Terms, Why};
 use crate::scope::Scope;
@@ -26,6 +27,8 @@ pub struct Reader<'a> {
     pub zones: &'a Zones,
     /// When a last day of work is over.
     pub day_end: DayEnd,
+    /// What it keeps of people for showing.
+    pub fields: &'a Modes,
     /// What it says of ends and gaps of the records of a connection.
     pub terms: Box<dyn Fn(&str) -> Terms + 'a>,
     /// What it says of a connection.
@@ -79,6 +82,14 @@ pub fn owner<'a>(human: &Candidate<'_>, readers: &[Reader<'a>], now: Timestamp) 
     let name = |reader: usize| readers.get(reader).map(|reader| reader.policy);
     let current = human.entry.and_then(|entry| all.iter().copied().find(|one| name(*one) == Some(&entry.policy)));
     let first = || all.first().copied();
+    // What is said of another human by an id of theirs gives them to nobody.
+    let fields = current.or_else(first).and_then(|reader| readers.get(reader)).map(|reader| reader.fields);
+    let said = || human.named.iter().map(|(connection, one, _)| (*connection, *one));
+    let of_them = |(connection, one, _): &&(&str, &Employee, Timestamp)| {
+        !fields.is_some_and(|fields| of_another_human(connection, one, said(), human.entry, fields))
+    };
+    let named: Vec<_> = human.named.iter().filter(of_them).copied().collect();
+    let human = &Candidate { named, ..*human };
     let sights = sights(human, readers, &all, current, now);
     // The policy that has them takes over no answer about them: nobody gets them from it meanwhile.
     let waits = current.is_some_and(|current| !sights.iter().any(|sight| sight.reader == current && sight.told));

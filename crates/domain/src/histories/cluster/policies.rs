@@ -1,6 +1,12 @@
 //! The policies, and whose everybody is: each policy finds that out by itself, as sync does.
 
+use std::sync::LazyLock;
+
 use super::*;
+use crate::roster::Modes;
+
+/// No policy says anything of fields.
+static FIELDS: LazyLock<Modes> = LazyLock::new(Modes::default);
 
 /// Every department there is.
 const DEPARTMENTS: [&str; 3] = ["Tools", "Labs", "North"];
@@ -161,6 +167,7 @@ impl Cluster {
             scope: &policy.scope,
             zones: &self.zones,
             day_end: DayEnd::default(),
+            fields: &FIELDS,
             terms: Box::new(|_| policy.terms()),
             role: Box::new(|name| self.role(name)),
             follows: Box::new(|_| true),

@@ -19,7 +19,7 @@ fn person(stands: Stands) -> Option<RosterEntry> {
         Stands::OutOf(policy) => (policy, Some(Out::NotSelected), Why::Active),
         Stands::Held(policy) => (policy, None, Why::PolicyConflict),
     };
-    let mut world = ClusterInventory::with(&[employee("7")]);
+    let mut world = ClusterInventory::with(&[employee("7").start("2020-01-01")]);
     let mut entry = world.known.remove(&HrId("7".into())).and_then(|known| known.entry).unwrap();
     policy.clone_into(&mut entry.policy);
     (entry.employment.out, entry.employment.why) = (out, why);
@@ -43,7 +43,7 @@ fn decides_of(
     said: Option<Employee>,
     follows: &[&str],
 ) -> (Option<String>, String) {
-    let zones = Zones::new("Europe/Madrid", &BTreeMap::new()).unwrap();
+    let (zones, fields) = (Zones::new("Europe/Madrid", &BTreeMap::new()).unwrap(), Modes::default());
     let scopes = [("a", scope_of(&["a"])), ("b", scope_of(&["b", "both"])), ("c", scope_of(&["c", "both"]))];
     let readers: Vec<_> = scopes
         .iter()
@@ -52,6 +52,7 @@ fn decides_of(
             scope,
             zones: &zones,
             day_end: DayEnd::default(),
+            fields: &fields,
             terms: Box::new(|_| Terms::default()),
             role: Box::new(move |connection| match connection {
                 "hq" | "shop" => hq,
@@ -76,6 +77,11 @@ fn each_human_has_one_policy_and_a_leaver_stays_with_the_one_that_had_them() {
     use Stands::{Held, In, Nothing, OutOf};
     let of = |department: &str| Some(employee("7").department(department));
     let left = |department: &str| Some(employee("7").department(department).terminated());
+    let eve = |department: &str| {
+        let status = ReportedStatus::Mapped(Status::Active);
+        let eve = Employee::new(HrId("7".into()), "Eve Other".into(), "eve@example.com".into(), status);
+        Some(eve.start("2026-03-01").department(department))
+    };
     let leaves = |department: &str| left(department).map(|one| one.last_day("2026-04-01"));
     let cases = [
         ("new, in one scope", Nothing, of("b"), "b", ""),
@@ -93,6 +99,8 @@ fn each_human_has_one_policy_and_a_leaver_stays_with_the_one_that_had_them() {
         ("leaves later, and goes over", In("a"), leaves("b"), "a", ""),
         ("leaves, and comes into two scopes", In("a"), left("both"), "a", "b c"),
         ("leaves out of nobody's scope into one", OutOf("a"), left("b"), "b", ""),
+        ("another human has their id, in another scope", In("a"), eve("b"), "a", ""),
+        ("another human has their id, in two scopes", In("a"), eve("both"), "a", ""),
         ("left before anybody looked", Nothing, left("c"), "c", ""),
         ("of a policy that is gone", In("gone"), of("c"), "c", ""),
         ("of a policy that is gone, in no scope", In("gone"), of("x"), "a", ""),
