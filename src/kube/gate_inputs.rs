@@ -72,10 +72,9 @@ pub async fn read(
     revocation: &Revocation,
     of_policy: OfPolicy,
 ) -> Result<GateInputs, Fault> {
-    let people: Api<Person> = Api::namespaced(client.clone(), namespace);
-    let person = call("read the person", people.get_opt(&revocation.spec.person)).await?;
     let OfPolicy { policy, trusted, ledger, stopped } = of_policy;
-    Ok(GateInputs { revocation: revocation.clone(), person, policy, trusted, ledger, stopped })
+    let known = GateInputs { revocation: revocation.clone(), person: None, policy, trusted, ledger, stopped };
+    known.with_the_person_of_now(client, namespace).await
 }
 
 /// Whether the newest answer of every connection that says who has left is trusted.
@@ -91,6 +90,16 @@ async fn trusted(client: &Client, namespace: &str, policy: &SyncPolicy, now: Tim
 }
 
 impl GateInputs {
+    /// The same, with the person read live: what is watched may be behind.
+    ///
+    /// # Errors
+    /// When the person cannot be read.
+    pub async fn with_the_person_of_now(self, client: &Client, namespace: &str) -> Result<Self, Fault> {
+        let people: Api<Person> = Api::namespaced(client.clone(), namespace);
+        let person = call("read the person", people.get_opt(&self.revocation.spec.person)).await?;
+        Ok(Self { person, ..self })
+    }
+
     /// What the gate asks.
     #[must_use]
     pub fn facts(&self) -> Facts {

@@ -18,9 +18,7 @@ use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::control::Context;
 use crate::control::owned_status::{ControlStatus, open};
 use crate::control::revocation::claimed;
-use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
-use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use domain::gate::{Facts, Released, Stop, gate};
 use domain::plan::{Protected, Target, frozen_name, user_names};
@@ -93,9 +91,7 @@ fn names_of(held: &[&Target]) -> BTreeSet<String> {
 /// Asks the gates again, of what a watch may be behind with: that the person is back. Whether everything is stopped is asked once for
 /// all who are frozen at that moment, by who writes the list.
 async fn ask_again(ctx: &Context, inputs: &GateInputs, released: &Released, now: Timestamp) -> Result<(), Fault> {
-    let people: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let person = call("read the person", people.get_opt(&inputs.revocation.spec.person)).await?;
-    let live = GateInputs { person, ..inputs.clone() };
+    let live = inputs.clone().with_the_person_of_now(&ctx.client, &ctx.options.namespace).await?;
     let shut =
         |stop| Fault::Transient { doing: "freeze", cause: format!("a gate is shut by now: {}", Stop::reason(&stop)) };
     gate(released.plan(), &live.facts(), now).map(|_| ()).map_err(shut)

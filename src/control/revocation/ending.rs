@@ -10,9 +10,7 @@ use crate::api::{Person, Revocation, convert};
 use crate::control::count::Wish;
 use crate::control::owned_status::{ControlStatus, Ending};
 use crate::control::{Context, hooks, seal};
-use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
-use crate::kube::named::Api;
 use crate::kube::outcome::{Fault, Report};
 use domain::gate::LeaverStatus;
 use domain::ledger::Allowance;
@@ -32,9 +30,7 @@ pub(super) async fn nothing_owned(
 /// The reason is gone before anything was done, by a live read of the person too: a process that has just begun to lead may see the
 /// Revocation before it sees the termination, and what is cancelled is not made again.
 pub(super) async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus) -> Result<Report, Fault> {
-    let people: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let person = call("read the person", people.get_opt(&inputs.revocation.spec.person)).await?;
-    let live = GateInputs { person, ..inputs.clone() };
+    let live = inputs.clone().with_the_person_of_now(&ctx.client, &ctx.options.namespace).await?;
     if live.facts().leaver_status != LeaverStatus::Employed {
         let cause = "the person has left or is on leave by a live read, which the watch does not show yet".to_owned();
         return Err(Fault::Transient { doing: "cancel", cause });
