@@ -7,23 +7,7 @@ use super::policy::When;
 use super::revocation::{
     Action, Finished, HookOutcome, Operation, Phase, StepOutcome, TargetKind, Trigger, VerdictKind,
 };
-
-macro_rules! spelled {
-    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// Its spelling, which is the one of the schema.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
-    };
-}
+use domain::spelled;
 
 spelled!(Phase {
     Held => "Held",

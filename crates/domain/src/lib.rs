@@ -35,6 +35,7 @@ pub mod schedule;
 pub mod scope;
 pub mod sessions;
 pub mod sources;
+mod spelling;
 pub mod timezone;
 pub mod traces;
 pub mod trust;

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::spelled;
+
 /// Longest text of an attribute.
 const MAX_TEXT: usize = 253;
 
@@ -70,18 +72,7 @@ macro_rules! words {
             $($(#[$of])* $variant),+
         }
 
-        impl $type {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// Its spelling.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
+        spelled!($type { $($variant => $word),+ });
     };
 }
 

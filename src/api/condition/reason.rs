@@ -8,6 +8,7 @@ use std::fmt;
 use crate::api::revocation::Phase;
 use domain::employee::{Directory, Failure};
 use domain::gate::Stop;
+use domain::spelled;
 use domain::trust::Finding;
 
 macro_rules! vocabulary {
@@ -19,18 +20,9 @@ macro_rules! vocabulary {
             $($variant),+
         }
 
+        spelled!($name { $($variant => $word),+ });
+
         impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// Its spelling.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-
             /// The one that is spelled like this, if there is one: an object may carry a word of another version.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {

@@ -5,6 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::spelled;
+
 /// How a form proves where a request is from.
 #[derive(Debug)]
 pub struct Scheme {
@@ -127,18 +129,9 @@ macro_rules! forms {
             $($(#[$doc])+ #[serde(rename = $word)] $form,)+
         }
 
+        spelled!(Form { $($form => $word),+ });
+
         impl Form {
-            /// All there are.
-            pub const ALL: &'static [Self] = &[$(Self::$form),+];
-
-            /// Its word.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$form => $word,)+
-                }
-            }
-
             /// How it proves where a request is from.
             #[must_use]
             pub const fn scheme(self) -> &'static Scheme {
