@@ -1,6 +1,5 @@
 //! Where traces are sent: by the variables that OpenTelemetry defines, so that what a platform sets is understood.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use clap::Args;
@@ -24,13 +23,8 @@ pub struct Options {
     )]
     otlp_endpoint: String,
     /// Headers for it: name=value, with commas in between
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", hide = true, value_parser = secret, default_value = "")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", hide = true, default_value = "")]
     otlp_headers: SecretString,
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "clap asks for it")]
-fn secret(text: &str) -> Result<SecretString, Infallible> {
-    Ok(SecretString::from(text))
 }
 
 impl Options {

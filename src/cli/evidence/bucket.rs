@@ -45,9 +45,9 @@ pub struct Options {
     region: String,
     #[arg(long, env = "AWS_ACCESS_KEY_ID", hide = true)]
     aws_access_key_id: Option<String>,
-    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", hide = true, value_parser = secret)]
+    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", hide = true)]
     aws_secret_access_key: Option<SecretString>,
-    #[arg(long, env = "AWS_SESSION_TOKEN", hide = true, value_parser = secret)]
+    #[arg(long, env = "AWS_SESSION_TOKEN", hide = true)]
     aws_session_token: Option<SecretString>,
     /// How objects are locked: nobody, or only who may bypass governance, can delete them before the day; or not at all
     #[arg(long, value_enum, default_value_t = Lock::Compliance, requires = "s3")]
@@ -79,11 +79,6 @@ impl Lock {
             Self::None => None,
         }
     }
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "clap asks for it")]
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(SecretString::from(text))
 }
 
 fn retain(text: &str) -> Result<SignedDuration, String> {
