@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::cluster::cluster;
 use super::collector;
-use super::process::{Process, write_kubeconfig};
+use super::process::{Process, of_image, write_kubeconfig};
 use super::proxy::Proxy;
 use super::tokens;
 
@@ -82,9 +82,9 @@ async fn run(node: &Node, pod: &Pod) {
     let pods: Api<Pod> = Api::namespaced(node.admin.clone(), &node.namespace);
     let running = json!({"status": {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}]}});
     pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(running)).await.ok();
-    let image = container.image.as_deref().unwrap_or_default();
+    let program = of_image(container.image.as_deref().unwrap_or_default());
     let variables = collector::variables(&node.admin, &node.namespace, container).await;
-    let process = Process::of_image(image, &name, &kubeconfig, &arguments, &variables, &log);
+    let process = Process::start(program, &name, &kubeconfig, &arguments, &variables, &log);
     if let Some(proxy) = &node.proxy {
         proxy.carries(&process);
     }

@@ -18,8 +18,13 @@ pub fn rollcall() -> Command {
 }
 
 /// The image's binary, which has no command for people: `make bench` builds both, the tests have one for all.
-fn operator() -> Command {
+pub fn operator() -> Command {
     std::env::var_os("ROLLCALL_IMAGE_BIN").map_or_else(rollcall, command)
+}
+
+/// The same, of the version in an image.
+pub fn of_image(image: &str) -> Command {
+    versions::of_image(image).map_or_else(operator, |path| command(path.into()))
 }
 
 fn command(path: OsString) -> Command {
@@ -33,31 +38,9 @@ fn command(path: OsString) -> Command {
 pub struct Process(pub Arc<Mutex<Child>>);
 
 impl Process {
-    /// Starts a command that reaches the API server through a kubeconfig, with variables of its own, and adds everything it says to a log.
+    /// Starts a command of this program that reaches the API server through a kubeconfig, with variables of its own, and adds everything it
+    /// says to a log.
     pub fn start(
-        name: &str,
-        kubeconfig: &Path,
-        arguments: &[String],
-        variables: &[(String, String)],
-        log: &Path,
-    ) -> Self {
-        Self::run(operator(), name, kubeconfig, arguments, variables, log)
-    }
-
-    /// The same, of the version in an image.
-    pub fn of_image(
-        image: &str,
-        name: &str,
-        kubeconfig: &Path,
-        arguments: &[String],
-        variables: &[(String, String)],
-        log: &Path,
-    ) -> Self {
-        let program = versions::of_image(image).map_or_else(operator, |path| command(path.into()));
-        Self::run(program, name, kubeconfig, arguments, variables, log)
-    }
-
-    fn run(
         mut program: Command,
         name: &str,
         kubeconfig: &Path,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Installation, Running, suffix};
 use crate::support::collector;
 use crate::support::kubelet::{Kubelet, Node};
-use crate::support::process::{Process, Service, write_kubeconfig};
+use crate::support::process::{Process, Service, operator, write_kubeconfig};
 use crate::support::proxy::Proxy;
 use crate::support::tokens;
 use crate::support::waiting::eventually;
@@ -116,7 +116,7 @@ impl Installation {
         let log = self.directory.join(format!("{account}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
         let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-        let ended = Process::start(account, &kubeconfig, &arguments, &[], &log).end().await;
+        let ended = Process::start(operator(), account, &kubeconfig, &arguments, &[], &log).end().await;
         (ended.success(), std::fs::read_to_string(log).unwrap())
     }
 
@@ -156,7 +156,7 @@ impl Installation {
         let start = {
             let (log, proxy) = (log.clone(), proxy.cloned());
             move || {
-                let process = Process::start(&account, &kubeconfig, &arguments, &variables, &log);
+                let process = Process::start(operator(), &account, &kubeconfig, &arguments, &variables, &log);
                 if let Some(proxy) = &proxy {
                     proxy.carries(&process);
                 }
