@@ -317,6 +317,7 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
         (Some(before), None) => {
             let uid = before.uid().unwrap_or_default();
             ctx.epochs(|epochs| epochs.forget(&uid));
+            ctx.waits.forget(&uid);
             ctx.claims.forget(&uid);
             ctx.exposures.forget(&uid);
             ctx.freezes.tidy();

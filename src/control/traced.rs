@@ -17,6 +17,11 @@ use domain::traces::{Key, Name, Span, Trace, Value};
 pub struct Waits(Mutex<HashMap<String, Timestamp>>);
 
 impl Waits {
+    /// It is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
     /// Since when it waited before this look, and from now on where it waits after it.
     fn turned(
         &self,

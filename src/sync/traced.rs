@@ -53,6 +53,10 @@ pub struct Read {
 impl Turns {
     fn keep(&self, name: String, turn: Turn) {
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            // Revocations follow within moments: those of earlier passes that have not come will not, as of a leave that changes nothing.
+            all.retain(|_, kept| kept.found >= turn.found);
+        }
         if all.len() < MOST || all.contains_key(&name) {
             all.insert(name, turn);
         }
@@ -190,6 +194,8 @@ mod tests {
         assert_eq!(turns.take(&format!("{id}-cut")), None);
         (0..=MOST).for_each(|which| turns.keep(which.to_string(), Turn { found: at(1), reads: Vec::new() }));
         assert_eq!(turns.kept.lock().unwrap().len(), MOST);
+        turns.keep("later".into(), Turn { found: at(2), reads: Vec::new() });
+        assert!(turns.take("later-cut").is_some(), "what never came keeps nobody else out");
     }
 
     #[test]
