@@ -98,17 +98,16 @@ async fn what_the_collector_refuses_is_dropped_and_counted() {
 async fn a_collector_that_never_answers_holds_up_nobody_and_costs_spans_alone() {
     let (heard, collector) = collector(0).await;
     let (traces, sending, dropped) = begun(Some(collector));
-    let asked = std::time::Instant::now();
     traces.tell(spans(1));
     while heard.lock().unwrap().1.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     traces.tell(spans(WAITING + 7));
     assert_eq!(dropped.get(), 7, "the queue is full, and who leaves spans goes on");
-    let left = std::time::Instant::now();
+    tokio::time::pause(); // whatever else this machine has to do: from here on nothing is waited for but the clock
+    let left = tokio::time::Instant::now();
     sending.end().await;
     assert!(left.elapsed() < LAST * 3, "and the process ends");
-    assert!(asked.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]
