@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::kube::outcome::Fault;
 
-/// One namespace: since when, and what was read; nothing where it may not be read. Whoever holds it is asking.
+/// One namespace: since when, and what was read; nothing where it may not be read. The one that holds it is asking.
 type Slot<T> = Arc<Mutex<Option<(Instant, Option<Arc<T>>)>>>;
 
 /// The last reads, by namespace.

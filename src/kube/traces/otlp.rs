@@ -103,7 +103,7 @@ impl Collector {
     }
 }
 
-/// The address for traces. A name or a password in it would be seen by whoever sees the Job.
+/// The address for traces. A name or a password in it could be read in the Job.
 fn address(endpoint: &str) -> Result<Url, &'static str> {
     let mut url = Url::parse(endpoint).map_err(|_| "the address of the collector is no URL")?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
