@@ -231,11 +231,12 @@ async fn the_revoker_stolen_makes_nobody_an_owner_but_who_is_listed_and_evicts_n
     let lists: Api<RecreatableAccounts> = Api::namespaced(control, &rollcall.namespace);
     let owners = BTreeMap::from([(format!("{apps}/web"), "id:hq/8".to_owned())]);
     let list = RecreatableAccounts::new(names::RECREATE, RecreatableAccountsSpec { owners, ..Default::default() });
-    lists.create(&PostParams::default(), &list).await.unwrap();
+    let created = PostParams::default();
+    eventually("the API server knows control's rights", || async { lists.create(&created, &list).await.ok() }).await;
     for namespace in [&apps, &idle] {
         let pods: Api<Pod> = Api::namespaced(rollcall.admin.clone(), namespace);
         let pod: Pod = object(json!({"metadata": {"name": "p"}, "spec": pod_spec("default")}));
-        pods.create(&PostParams::default(), &pod).await.unwrap();
+        eventually("the namespace has its account", || async { pods.create(&created, &pod).await.ok() }).await;
     }
     let account =
         |name: &str, owner: &str| Create(json!({"metadata": {"name": name, "annotations": {names::OWNER: owner}}}));

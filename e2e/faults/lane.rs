@@ -16,7 +16,7 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::ResourceExt;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, DeleteParams, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use rollcall::api::condition::Reason;
 use rollcall::api::revocation::{Action, HookOutcome, Operation, Phase, RevocationStatus, StepOutcome, VerdictKind};
@@ -31,7 +31,7 @@ use crate::support::measures::calls_of;
 use crate::support::objects::object;
 use crate::support::people::People;
 use crate::support::proxy::Proxy;
-use crate::support::rotators::{Node, Rotators};
+use crate::support::rotators::{Node, Rotators, external_secrets};
 use crate::support::waiting::{PATIENCE, eventually};
 use crate::support::workloads::{make as makes, pod_spec};
 
@@ -227,6 +227,20 @@ impl Lane {
         account.uid()
     }
 
+    /// Takes away what runs for somebody who was told of, and what is given new values: hundreds of them slow everything down.
+    async fn runs_no_more(&self, id: &str) {
+        let deleted = DeleteParams::background();
+        let name = |word: &str| format!("{word}-{id}");
+        self.api::<Deployment>("keys").delete(&name("work"), &deleted).await.unwrap();
+        external_secrets(&self.rollcall.admin, &self.rollcall.target("keys"))
+            .delete(&name("secret"), &deleted)
+            .await
+            .unwrap();
+        for (target, word) in [("rooms", "room"), ("crews", "crew")] {
+            self.api::<StatefulSet>(target).delete(&name(word), &deleted).await.unwrap();
+        }
+    }
+
     fn api<K>(&self, target: &str) -> Api<K>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
@@ -296,6 +310,7 @@ impl Lane {
 
         for ((id, before), cut) in ids.iter().zip(before).zip(&cuts) {
             self.came_to_its_end(id, &before, cut, &told[id]).await;
+            self.runs_no_more(id).await;
         }
         let frozen: FrozenNames = self.rollcall.api().get(names::FROZEN).await.unwrap();
         assert!(frozen.spec.names.is_empty(), "{:?} are frozen still; {told:#?}", frozen.spec.names);
@@ -332,28 +347,36 @@ impl Lane {
         far: impl Fn(&[Revocation]) -> Option<Revocation>,
     ) -> Vec<Revocation> {
         let begun = Instant::now();
+        let mut waited_for: Vec<&String> = ids.iter().collect();
         loop {
-            let mut of_person: BTreeMap<String, Vec<Revocation>> = BTreeMap::new();
-            for one in self.rollcall.all_revocations().await {
-                of_person.entry(one.spec.person.clone()).or_default().push(one);
-            }
-            let of = |id: &String| of_person.get(&self.people[id]).and_then(|all| far(all));
-            let there: Vec<Option<Revocation>> = ids.iter().map(of).collect();
-            if there.iter().all(Option::is_some) {
+            let there = self.so_far(&waited_for, &far).await;
+            let missing: Vec<&String> =
+                waited_for.iter().zip(&there).filter(|(_, one)| one.is_none()).map(|(id, _)| *id).collect();
+            if missing.is_empty() && waited_for.len() == ids.len() {
                 return there.into_iter().flatten().collect();
             }
+            // Who is so far is not looked at again before everybody is: there are hundreds of leavers in the end.
+            waited_for = if missing.is_empty() { ids.iter().collect() } else { missing };
             if begun.elapsed() > PATIENCE {
-                let missing: Vec<_> =
-                    ids.iter().zip(&there).filter(|(_, one)| one.is_none()).map(|(id, _)| id).collect();
-                for id in &missing {
-                    let all = of_person.get(&self.people[*id]);
+                for id in &waited_for {
+                    let all = self.rollcall.revocations_of(&self.people[*id]).await;
                     println!("{}", serde_json::to_string_pretty(&all).unwrap());
                 }
-                let missing: Vec<String> = missing.iter().map(|id| format!("{id}: {}", told[*id])).collect();
+                let missing: Vec<String> = waited_for.iter().map(|id| format!("{id}: {}", told[*id])).collect();
                 panic!("not {what}: {missing:#?}\nat the same time: {told:#?}");
             }
             tokio::time::sleep(std::time::Duration::from_millis(400)).await;
         }
+    }
+
+    /// The Revocation of each that shows that they are so far.
+    async fn so_far(
+        &self,
+        ids: &[&String],
+        far: impl Fn(&[Revocation]) -> Option<Revocation>,
+    ) -> Vec<Option<Revocation>> {
+        let far = &far;
+        join_all(ids.iter().map(|id| async move { far(&self.rollcall.revocations_of(&self.people[*id]).await) })).await
     }
 }
 

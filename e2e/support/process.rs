@@ -5,12 +5,14 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
 use super::versions;
+
+/// Time between two looks at whether a process has ended.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The binary under test. `make test` names a copy, since other checkouts may share the folder cargo builds in.
 pub fn rollcall() -> Command {
@@ -81,7 +83,7 @@ impl Process {
             if let Some(status) = self.ended() {
                 return status;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -101,26 +103,32 @@ impl Drop for Process {
     }
 }
 
-/// A command that is started again when it ends, as a Deployment would.
+/// A command that is started again when it ends, as a Deployment would: by a thread of its own, since a story that waits for a command of
+/// its own holds up everything else of its runtime.
 pub struct Service {
     pub current: Arc<Mutex<Process>>,
-    task: JoinHandle<()>,
+    /// Once this is dropped, nothing is started any more.
+    kept: Option<mpsc::Sender<()>>,
+    keeper: Option<JoinHandle<()>>,
 }
 
 impl Service {
     /// Keeps a command running.
     pub fn keep(start: impl Fn() -> Process + Send + 'static) -> Self {
         let current = Arc::new(Mutex::new(start()));
-        let kept = current.clone();
-        let task = tokio::spawn(async move {
-            loop {
-                let process = kept.lock().unwrap().clone();
-                process.end().await;
-                tokio::time::sleep(Duration::from_secs(1)).await; // nobody starts a failing process in a tight loop
-                *kept.lock().unwrap() = start();
+        let (kept, ended) = mpsc::channel();
+        let running = current.clone();
+        let keeper = std::thread::spawn(move || {
+            let rests = |time| ended.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
+            while rests(LOOK) {
+                let process = running.lock().unwrap().clone();
+                // Nobody starts a failing process in a tight loop.
+                if process.ended().is_some() && rests(Duration::from_secs(1)) {
+                    *running.lock().unwrap() = start();
+                }
             }
         });
-        Self { current, task }
+        Self { current, kept: Some(kept), keeper: Some(keeper) }
     }
 
     /// Kills it; it comes back.
@@ -131,7 +139,8 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.task.abort();
+        drop(self.kept.take());
+        self.keeper.take().map(JoinHandle::join);
         self.kill();
     }
 }

@@ -245,10 +245,9 @@ async fn issue(client: &Client, namespace: &str) -> kube::Result<()> {
 /// What a node does: pods run and are ready, but for new ones of these Deployments.
 async fn run_pods(client: &Client, namespace: &str, stuck: &BTreeSet<String>) -> kube::Result<()> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    for pod in pods.list(&ListParams::default()).await?.items {
-        let running = pod.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Pending");
+    for pod in pods.list(&ListParams::default().fields("status.phase=Pending")).await?.items {
         let held = stuck.iter().any(|name| pod.name_any().starts_with(&format!("{name}-")));
-        if running || held || pod.metadata.deletion_timestamp.is_some() {
+        if held || pod.metadata.deletion_timestamp.is_some() {
             continue;
         }
         let ready =

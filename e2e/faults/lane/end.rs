@@ -40,8 +40,7 @@ impl Lane {
         assert!(recreated.is_some() && recreated != before.account, "{}", shown());
         self.hooks_ran_once(cut, status, told);
 
-        let mine = |one: &Revocation| one.spec.person == self.people[id];
-        let all: Vec<Revocation> = self.rollcall.all_revocations().await.into_iter().filter(mine).collect();
+        let all = self.rollcall.revocations_of(&self.people[id]).await;
         assert_eq!(all.len(), 4, "one cut, one removal, what waited for an approval, and no other discovery; {told}");
         let sealed = |one: &Revocation| one.status.as_ref().is_some_and(|status| status.evidence.is_some());
         assert!(all.iter().all(sealed), "{told}");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use kube::ResourceExt;
+use kube::api::ListParams;
 use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{Person, Revocation};
 
@@ -30,8 +31,13 @@ impl Installation {
     /// All Revocations of an HR id, oldest first.
     pub async fn revocations(&self, id: &str) -> Vec<Revocation> {
         let Some(person) = self.person(id).await else { return Vec::new() };
-        let mut of_person: Vec<_> =
-            self.all_revocations().await.into_iter().filter(|r| r.spec.person == person.name_any()).collect();
+        self.revocations_of(&person.name_any()).await
+    }
+
+    /// All Revocations of a Person, oldest first.
+    pub async fn revocations_of(&self, person: &str) -> Vec<Revocation> {
+        let theirs = ListParams::default().fields(&format!("spec.person={person}"));
+        let mut of_person = self.api::<Revocation>().list(&theirs).await.unwrap().items;
         of_person.sort_by_key(|revocation| revocation.metadata.creation_timestamp.clone());
         of_person
     }
