@@ -25,7 +25,7 @@ async fn a_plan_that_grew_under_a_hold_is_counted_again_before_it_is_released() 
     }
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
-    hold(&rollcall, "7", json!({"reason": "an audit", "until": "2126-01-01T00:00:00Z", "by": "e2e"})).await;
+    rollcall.hold("7");
     rollcall.learn(&staff.person("7").terminated()).await;
     rollcall.waits_for("7", "Hold").await;
     eventually("one object is counted", || async {
@@ -40,7 +40,7 @@ async fn a_plan_that_grew_under_a_hold_is_counted_again_before_it_is_released() 
         (newest.status?.plan?.targets.len() == 3).then_some(())
     })
     .await;
-    hold(&rollcall, "7", json!(null)).await;
+    rollcall.lift_hold("7");
 
     let cut = rollcall.waits_for("7", "OverLimit").await;
     assert_eq!(rollcall.get_account("apps", "seven").await.unwrap().uid(), first.uid(), "nothing was touched");
@@ -59,7 +59,7 @@ async fn what_is_marked_after_the_notice_waits_alone_and_holds_nobody() {
     rollcall.account_of("8", "apps", "eight").await;
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
-    hold(&rollcall, "7", json!({"reason": "an audit", "until": "2126-01-01T00:00:00Z", "by": "e2e"})).await;
+    rollcall.hold("7");
     let staff = staff.person("7").terminated();
     rollcall.learn(&staff).await;
     let held = rollcall.waits_for("7", "Hold").await;
@@ -72,7 +72,7 @@ async fn what_is_marked_after_the_notice_waits_alone_and_holds_nobody() {
 
     rollcall.learn(&staff.person("8").terminated()).await;
     rollcall.reaches("8", Operation::Cut, Phase::Revoked).await;
-    hold(&rollcall, "7", json!(null)).await;
+    rollcall.lift_hold("7");
     let late = rollcall.waits_for("7", "Late").await;
     let cut = eventually("what was theirs at the notice is refused", || async {
         let cut = rollcall.revocations("7").await.into_iter().find(|r| r.name_any() == held.name_any())?.status?;
@@ -116,13 +116,6 @@ async fn an_account_whose_token_a_pod_of_another_account_holds_is_left_alone() {
     let remaining = done.status.unwrap().plan.unwrap().remaining;
     assert_eq!(remaining.iter().map(|one| one.why.as_str()).collect::<Vec<_>>(), ["WorkloadAccount"]);
     assert_eq!(rollcall.get_account("apps", "seven").await.unwrap().uid(), lent.uid());
-}
-
-pub async fn hold(rollcall: &Installation, id: &str, hold: serde_json::Value) {
-    let person = rollcall.person(id).await.unwrap();
-    let patch = Patch::Merge(json!({"spec": {"hold": hold}}));
-    let people: Api<Person> = rollcall.api();
-    people.patch(&person.name_any(), &PatchParams::default(), &patch).await.unwrap();
 }
 
 /// What the owner of a namespace does: lets the revoker act there, and control see what runs there.

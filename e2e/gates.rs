@@ -78,19 +78,10 @@ impl Story {
         people.patch(&person, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
     }
 
-    async fn hold(&self, id: &str) {
-        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
-        self.patch_person(id, json!({"spec": {"hold": {"reason": "legal", "until": until, "by": "admin"}}})).await;
-    }
-
     async fn held_leaver(&mut self, id: &str) -> Revocation {
-        self.hold(id).await;
+        self.rollcall.hold(id);
         self.leaves(id).await;
         self.rollcall.waits_for(id, "Hold").await
-    }
-
-    async fn unhold(&self, id: &str) {
-        self.patch_person(id, json!({"spec": {"hold": null}})).await;
     }
 
     async fn patch_policy(&self, spec: Value) {
@@ -115,13 +106,13 @@ impl Story {
             RejectedByHuman => {
                 let revocation = self.held_leaver(id).await.name_any();
                 self.rollcall.succeeds(&["reject", &revocation, "--reason", "wrong file", "--yes"]);
-                self.unhold(id).await;
+                self.rollcall.lift_hold(id);
             }
             PolicyChanged => {
                 self.held_leaver(id).await;
                 self.sync = None;
                 self.patch_policy(json!({"limits": {"objects": a_day(150)}})).await;
-                self.unhold(id).await;
+                self.rollcall.lift_hold(id);
             }
             BackAtWork => {
                 self.held_leaver(id).await;
@@ -153,7 +144,7 @@ impl Story {
         match situation {
             HadLeftBefore | MovesAndLeaves | FoundLater => {}
             Stopped => self.rollcall.go_on(),
-            OnHold => self.unhold(id).await,
+            OnHold => self.rollcall.lift_hold(id),
             ProtectedByPolicy => self.patch_policy(json!({"protected": {"people": []}})).await,
             RejectedByHuman => {
                 let rejected = self.rollcall.waits_for(id, "Rejected").await.name_any();
@@ -161,11 +152,11 @@ impl Story {
             }
             PolicyChanged => self.sync = Some(self.rollcall.sync().await),
             BackAtWork | CannotBeTold => {
-                self.unhold(id).await;
+                self.rollcall.lift_hold(id);
                 self.leaves(id).await;
             }
             PutOutOfScope => {
-                self.unhold(id).await;
+                self.rollcall.lift_hold(id);
                 self.patch_policy(json!({"scope": {"exclude": {"people": null}}})).await;
             }
             OnlyObserved => self.patch_policy(json!({"mode": "Enforce"})).await,

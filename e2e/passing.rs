@@ -7,7 +7,6 @@ use rollcall::api::revocation::{Operation, Phase, RevocationStatus, StepOutcome}
 use rollcall::api::{Revocation, names};
 use serde_json::json;
 
-use crate::counted::hold;
 use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::objects::object;
 use crate::support::waiting::eventually;
@@ -50,7 +49,7 @@ async fn a_leaver_passes_a_batch_whose_every_place_is_held_up_by_finalizers() {
     let staff = rollcall.staff(1..60);
     rollcall.learn(&staff).await;
     // Counted first, so that no batch is theirs, and held, so that they are released later than the batch.
-    hold(&rollcall, "7", json!({"reason": "not yet", "until": "2126-01-01T00:00:00Z", "by": "e2e"})).await;
+    rollcall.hold("7");
     let mut staff = staff.person("7").terminated();
     rollcall.learn(&staff).await;
     rollcall.waits_for("7", "Hold").await;
@@ -65,7 +64,7 @@ async fn a_leaver_passes_a_batch_whose_every_place_is_held_up_by_finalizers() {
     rollcall.approve_batch(&held.gate.unwrap().batch.unwrap());
     eventually("the batch is being acted on", || async { ended(&cut_of(&rollcall, &batch[0]).await?) }).await;
 
-    hold(&rollcall, "7", json!(null)).await;
+    rollcall.lift_hold("7");
 
     let passed = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await.status.unwrap();
     let mut first = None;

@@ -3,7 +3,7 @@
 //! `refusals` tells the greater ones. Every attack is a row: who tries what, and which layer says no.
 
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
-use rollcall::api::Revocation;
+use rollcall::api::{Person, Revocation};
 use serde_json::{Value, json};
 
 use crate::support::attempts::Try::{Create, Delete, Patch as Change, Status};
@@ -189,11 +189,27 @@ async fn a_memory_goes_with_its_connection_and_nobody_else_deletes_it() {
 }
 
 #[tokio::test]
-async fn a_hold_is_a_humans() {
+async fn a_hold_is_a_humans_in_their_own_name_and_nobodys_of_themself() {
     let rollcall = guarded("hold", &[]).await;
     let hold = json!({"reason": "under notice", "until": "2030-01-01T00:00:00Z", "by": "ada"});
     let held = |name: &str| json!({"metadata": {"name": name}, "spec": {"records": [{"connection": "hq", "id": "8"}], "hold": hold}});
     make(&rollcall, PEOPLE, held("p-8")).await;
+    let sync = rollcall.cluster.acting_as(&rollcall.identity("sync"), &["system:authenticated"]).await;
+    let grace = Patch::Merge(json!({"status": {"aliases": ["user:grace"]}}));
+    let people: Api<Person> = Api::namespaced(sync, &rollcall.namespace);
+    people.patch_status("p-8", &PatchParams::default(), &grace).await.unwrap();
+    let ours = format!("system:serviceaccount:{}:pipeline", rollcall.namespace);
+    every_right(&rollcall, &["grace".to_owned(), ours.clone()]).await;
+    for who in ["grace", &ours] {
+        eventually("every right is known", || async {
+            let (layer, _) = attempt(&rollcall, who, &rollcall.namespace, PEOPLE, &Change("p-7", json!({}))).await;
+            (layer == "none").then_some(())
+        })
+        .await;
+    }
+    let holds =
+        |by: &str| json!({"spec": {"hold": {"reason": "a dispute", "until": "2031-01-01T00:00:00Z", "by": by}}});
+    let lifts = || json!({"spec": {"hold": null}});
     let other = json!([{"connection": "hq", "id": "9"}]);
     each(
         &rollcall,
@@ -225,6 +241,13 @@ async fn a_hold_is_a_humans() {
             ("admin", "writes a Person's status", PEOPLE, Status("p-7", json!({"policy": "x"})), "policy"),
             ("revoke", "writes a Person's status", PEOPLE, Status("p-7", json!({"policy": "x"})), "rbac"),
             ("admin", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "none"),
+            ("admin", "lifts what another has set", PEOPLE, Change("p-8", lifts()), "none"),
+            ("grace", "holds a colleague", PEOPLE, Change("p-7", holds("grace")), "none"),
+            ("grace", "holds a colleague in another's name", PEOPLE, Change("p-7", holds("ada")), "policy"),
+            ("grace", "holds themself for longer", PEOPLE, Change("p-8", holds("grace")), "policy"),
+            ("grace", "lifts the hold on themself", PEOPLE, Change("p-8", lifts()), "policy"),
+            (&ours, "holds somebody", PEOPLE, Change("p-7", holds(&ours)), "policy"),
+            (&ours, "lifts a hold", PEOPLE, Change("p-8", lifts()), "policy"),
             ("sync", "makes a Revocation", REVOCATIONS, Create(named("r")), "rbac"),
             ("sync", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
             ("control", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),

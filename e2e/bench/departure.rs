@@ -69,7 +69,7 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
     let mut staff = rollcall.staff(0..people);
     if batch {
         staff = staff.person(&one_more).terminated(); // counted first, and released while the batch is acted on
-        hold(&rollcall, &one_more, json!({"reason": "later", "until": "2126-01-01T00:00:00Z", "by": "bench"})).await;
+        rollcall.hold(&one_more);
         rollcall.learn(&staff).await;
         rollcall.waits_for(&one_more, "Hold").await;
     }
@@ -89,7 +89,7 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
         rollcall.approve_batch(held.first().unwrap());
         one_was_acted_on(&rollcall).await;
         lifted = Timestamp::now();
-        hold(&rollcall, &one_more, json!(null)).await;
+        rollcall.lift_hold(&one_more);
     }
     let status =
         |revocation: &Revocation| revocation.status.clone().filter(|_| phase(revocation) == Some(Phase::Revoked));
@@ -164,14 +164,6 @@ async fn one_was_acted_on(rollcall: &Installation) {
         acted.then_some(())
     })
     .await;
-}
-
-/// Sets a hold on somebody, or lifts it.
-async fn hold(rollcall: &Installation, id: &str, hold: serde_json::Value) {
-    let people: Api<Person> = rollcall.api();
-    let name = rollcall.person(id).await.unwrap().name_any();
-    let patch = Patch::Merge(json!({"spec": {"hold": hold}}));
-    people.patch(&name, &PatchParams::default(), &patch).await.unwrap();
 }
 
 /// Calls of everybody since an instant; says which of them there were most of, for each leaver.

@@ -335,7 +335,7 @@ pub struct EmploymentState {
     /// When the termination takes effect: the first instant after the last day; without a last day, when it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<Timestamp>,
-    /// When the trusted response was read, or the midnight, that made the person a leaver.
+    /// When the policy was applied to the trusted response, or the midnight, that made the person a leaver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
     /// The first reason why the person is out of scope; `status.scope.excluded` of the policy counts them.

@@ -419,8 +419,10 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now
     traced::tell(ctx, revocation, &before, part, now);
     let person = person_of(ctx, revocation);
     let gate = |part: &ControlStatus| part.gate.as_ref().map(|gate| gate.reason.clone());
-    let counting = gate(part).as_deref() == Some(Stop::Uncounted.reason()); // over within a moment
-    if !counting && (part.phase != before.phase || gate(part) != gate(&before)) {
+    let is = |reason: Reason| gate(part).as_deref() == Some(reason.as_str());
+    // The one is over within a moment, and the other is no news: every removal waits for its day.
+    let quiet = is(Reason::Uncounted) || (is(Reason::NotDue) && revocation.spec.operation == Operation::Remove);
+    if !quiet && (part.phase != before.phase || gate(part) != gate(&before)) {
         let reason = part.phase.map_or(Reason::Planned, Reason::from);
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
         let operation = match revocation.spec.operation {

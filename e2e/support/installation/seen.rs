@@ -56,6 +56,16 @@ impl Installation {
         self.succeeds(&["evidence", "verify"]);
     }
 
+    /// Holds the person of an HR id, as an admin.
+    pub fn hold(&self, id: &str) {
+        self.succeeds(&["hold", &format!("{}/{id}", self.connection), "--reason", "an audit", "--yes"]);
+    }
+
+    /// Lifts that hold.
+    pub fn lift_hold(&self, id: &str) {
+        self.succeeds(&["hold", &format!("{}/{id}", self.connection), "--lift", "--yes"]);
+    }
+
     /// Runs a command of Rollcall as an admin would, in the people namespace.
     pub fn succeeds(&self, arguments: &[&str]) -> String {
         let output = self.says(arguments);

@@ -127,7 +127,7 @@ fn a_record_that_is_set_aside_is_named_on_a_believed_answer_too() {
         (attempt.outcome.as_str(), attempt.findings),
         ("Trusted", vec!["set aside: number 4: hireDate is not a date".to_owned()])
     );
-    assert!(words.iter().any(|word| word.message.contains("1 records could not be read")));
+    assert!(words.iter().any(|word| word.message.contains("1 record could not be read and was set aside")));
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn an_id_that_two_records_have_is_shown_as_set_aside() {
     let words = poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(read), at(0));
     let attempt = status(&connection).last_attempt.clone().expect("an attempt");
     assert_eq!(attempt.findings, ["set aside: more than one record has the id 3"]);
-    assert!(words.iter().any(|word| word.message.contains("1 records could not be read")));
+    assert!(words.iter().any(|word| word.message.contains("1 record could not be read and was set aside")));
 }
 
 #[test]

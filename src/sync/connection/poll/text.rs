@@ -52,8 +52,11 @@ impl std::fmt::Display for Age {
 /// What a believed answer leaves out, in words.
 pub(super) fn left_out(seen: Option<&ResponseSummary>) -> String {
     seen.filter(|seen| seen.bad > 0).map_or_else(String::new, |seen| {
-        let bad = seen.bad;
-        format!(" {bad} records could not be read and were set aside, which ends nobody's access: see status.lastAttempt.findings.")
+        let set_aside = match seen.bad {
+            1 => "1 record could not be read and was".to_owned(),
+            bad => format!("{bad} records could not be read and were"),
+        };
+        format!(" {set_aside} set aside, which ends nobody's access: see status.lastAttempt.findings.")
     })
 }
 
