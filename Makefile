@@ -118,12 +118,12 @@ test-upgrade: tools rollcall ## from a version before to this one and back by He
 FAULTS ?= all
 .PHONY: faults
 faults: tools ours ## whatever can go wrong with a call, at each call of a revocation with every act in it; a quiet machine, for long
-	$(MAKE) --no-print-directory cli
-	export ROLLCALL_BIN=$(CURDIR)/target/release-static/rollcall-cli
+	export CARGO_TARGET_DIR=$(RELEASE) ROLLCALL_BIN=$(RELEASE)/release/rollcall
+	cargo test --locked --profile bench --test e2e --no-run
 	plane() { $(BIN)/cluster "$$@" --dir $(CURDIR)/target/control-plane-faults; }
 	trap 'plane down' EXIT
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
-	ROLLCALL_FAULTS="$(FAULTS)" CARGO_TARGET_DIR=$(RELEASE) cargo test --locked --profile bench --test e2e -- --ignored --nocapture --test-threads 1 faults::
+	ROLLCALL_FAULTS="$(FAULTS)" cargo test --locked --profile bench --test e2e -- --ignored --nocapture --test-threads 1 faults::
 
 # What the stories show with the behaviour that was seen of both, shown with both: compiled from their published modules, without webhooks.
 ROTATORS := external-secrets cert-manager

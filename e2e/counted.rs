@@ -4,8 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
-use kube::api::{Api, Patch, PatchParams, PostParams};
-use rollcall::api::Person;
+use kube::api::{Api, PostParams};
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 

@@ -13,17 +13,17 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use futures::FutureExt;
-use futures::future::join_all;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::Api;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::faults::lane::{Lane, Pair, Who};
 use crate::support::faults::{Mishap, Planned};
 use crate::support::proxy::Fault;
 use crate::support::waiting::eventually;
 
-/// Installations side by side where everything is told.
-const LANES: usize = 4;
+/// Installations side by side where everything is told: most of the time is that of waiting for what was lost.
+const LANES: usize = 8;
 /// How often the first leaver is tried.
 const FIRST: usize = 4;
 /// People who leave at once, each with a mishap of their own.
@@ -110,8 +110,15 @@ async fn whatever_goes_wrong_at_whatever_call_every_act_of_a_revocation_comes_to
         lane.nothing_was_done_twice().await;
         drop(alive);
     };
-    let others = (1..lanes).map(async |_| tell(Lane::open().await).await);
-    futures::join!(tell((first, alive)), join_all(others));
+    // Each in a thread of its own: a lane that waits for a command holds up everything of its thread.
+    let other = || Runtime::new().unwrap().block_on(async { tell(Lane::open().await).await });
+    let here = Handle::current();
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|threads| {
+            (1..lanes).for_each(|_| drop(threads.spawn(other)));
+            here.block_on(tell((first, alive)));
+        });
+    });
     let (missed, wrong) = (missed.into_inner().unwrap(), wrong.into_inner().unwrap());
     println!(
         "{} of {number} mishaps, of {} that there are, in {} s",

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::revocation::{Operation, Phase};
-use rollcall::api::{Person, Revocation, SyncPolicy};
+use rollcall::api::{Revocation, SyncPolicy};
 use serde_json::{Value, json};
 
 use crate::support::installation::{Consent, Installation, POLICY, a_day};
@@ -70,12 +70,6 @@ impl Story {
 
     async fn leaves(&mut self, id: &str) {
         self.learn(|staff| staff.person(id).terminated()).await;
-    }
-
-    async fn patch_person(&self, id: &str, patch: Value) {
-        let person = self.rollcall.person(id).await.unwrap().name_any();
-        let people: Api<Person> = self.rollcall.api();
-        people.patch(&person, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
     }
 
     async fn held_leaver(&mut self, id: &str) -> Revocation {

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, PostParams};
+use rollcall::api::Revocation;
 use rollcall::api::revocation::Phase;
-use rollcall::api::{Person, Revocation};
 use serde_json::json;
 
 use crate::beside::{self, Bystander};

@@ -223,7 +223,13 @@ impl<'a> Observer<'a> {
             return Ok((self.look_at_pod(target).await?, None));
         }
         let api = targets::api(&self.ctx.client, target);
-        let live = match call("look at a target", api.get_opt(&target.name)).await {
+        let mut live = call("look at a target", api.get_opt(&target.name)).await;
+        if matches!(&live, Ok(found) if found.as_ref().and_then(|found| found.metadata.uid.as_ref()) != Some(&target.uid))
+        {
+            // Who is told that it is gone, or another one, looks twice: that may be an answer of before it was made.
+            live = call("look at a target again", api.get_opt(&target.name)).await;
+        }
+        let live = match live {
             Ok(live) => live,
             Err(fault) if fault.is_forbidden() && namespace_is_gone(self.ctx, &target.namespace).await? => None,
             Err(fault) if fault.is_forbidden() => {

@@ -111,6 +111,11 @@ fn written(status: Value) -> Call {
 
 /// The gate's live reads, the live look and the probe token.
 fn before_the_claim() -> Scenario {
+    before_the_claim_after(None)
+}
+
+/// The same, where the account is first said to be something else.
+fn before_the_claim_after(first: Option<Call>) -> Scenario {
     let ours = |kind: &str, name: &str| format!("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/{kind}/{name}");
     let who = person()["metadata"]["name"].as_str().unwrap().to_owned();
     let workloads = [
@@ -124,7 +129,7 @@ fn before_the_claim() -> Scenario {
         "GET /apis/batch/v1/namespaces/apps/cronjobs",
     ];
     let people = on("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/people").lists(json!([person()]));
-    Scenario::default()
+    let read = Scenario::default()
         .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/rollcall/events").answers(json!({})))
         .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/apps/events").answers(json!({})))
         .then(on(&ours("revocations", &name())).answers(revocation()))
@@ -135,7 +140,9 @@ fn before_the_claim() -> Scenario {
             on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})),
             on(&ours("hrconnections", "hq")),
         ])
-        .together(workloads.map(|list| on(list).lists(json!([]))).into_iter().chain([people]))
+        .together(workloads.map(|list| on(list).lists(json!([]))).into_iter().chain([people]));
+    let looked = first.into_iter().fold(read, Scenario::then);
+    looked
         .then(on(&format!("GET {ACCOUNT}")).answers(account("old", "1")))
         .then(on(&format!("POST {ACCOUNT}/token")).answers(json!({
             "spec": {"audiences": []}, "status": {"token": "probe", "expirationTimestamp": "2026-03-01T00:10:00Z"},
@@ -145,7 +152,11 @@ fn before_the_claim() -> Scenario {
 
 /// Everything up to the first step: the manifest is written ahead, and the stop is asked for.
 fn up_to_the_act() -> Scenario {
-    before_the_claim()
+    claimed(before_the_claim())
+}
+
+fn claimed(scenario: Scenario) -> Scenario {
+    scenario
         .then(written(json!({"kept": [{"uid": "old"}], "steps": [{"outcome": "Begun"}]})))
         .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
 }
@@ -194,6 +205,17 @@ async fn an_account_is_looked_at_deleted_by_uid_and_version_made_again_and_tried
     let scenario = proved(scenario, "new");
     carried_out(&scenario).await.unwrap();
     scenario.is_over();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_before_the_account_was_made_is_not_believed_at_once() {
+    let look = || on(&format!("GET {ACCOUNT}"));
+    for first in [look().answers(account("before", "0")), look().fails(404)] {
+        let scenario = claimed(before_the_claim_after(Some(first))).then(deleted(deletes(Some("1")))).then(created());
+        let scenario = proved(scenario, "new");
+        carried_out(&scenario).await.unwrap();
+        scenario.is_over();
+    }
 }
 
 #[tokio::test(start_paused = true)]
