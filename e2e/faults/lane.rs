@@ -23,6 +23,7 @@ use rollcall::api::revocation::{Action, HookOutcome, Operation, Phase, Revocatio
 use rollcall::api::{FrozenNames, Revocation, names};
 use serde_json::json;
 
+use crate::faults::words;
 use crate::hooks::{allow, make};
 use crate::support::faults::{Names, Planned};
 use crate::support::hook_node::HookNode;
@@ -277,9 +278,7 @@ impl Lane {
         let ids: Vec<String> = numbers.iter().map(u32::to_string).collect();
         let mut told = BTreeMap::new();
         for (id, pair) in ids.iter().zip(pairs) {
-            let words =
-                pair.as_ref().map_or("nothing went wrong".to_owned(), |(who, planned)| format!("{who:?}: {planned}"));
-            told.insert(id.clone(), words);
+            told.insert(id.clone(), pair.as_ref().map_or("nothing went wrong".to_owned(), words));
         }
         for (who, proxy) in &self.proxies {
             let of = |(id, pair): (&String, &Option<Pair>)| {
@@ -289,9 +288,13 @@ impl Lane {
         }
         self.staff = ids.iter().fold(self.staff.clone(), |staff, id| staff.person(id).terminated());
         self.rollcall.learn(&self.staff).await;
-        let cuts = self.until(&ids, &told, "cut", |all| ended(all, Operation::Cut)).await;
+        self.until(&ids, &told, "cut", |all| ended(all, Operation::Cut)).await;
         self.until(&ids, &told, "removed", |all| ended(all, Operation::Remove)).await;
         self.what_is_late(&ids, &told).await;
+        // A cut never waits for its freeze, which is tried again a minute later.
+        let freeze = |cut: &Revocation| cut.status.as_ref()?.freeze.as_ref()?.acted;
+        let frozen = |all: &[Revocation]| ended(all, Operation::Cut).filter(|cut| freeze(cut).is_some());
+        let cuts = self.until(&ids, &told, "frozen", frozen).await;
         let frozen: FrozenNames = self.rollcall.api().get(names::FROZEN).await.unwrap();
         for (id, cut) in ids.iter().zip(&cuts) {
             let user = self.rollcall.user(id);
@@ -365,7 +368,7 @@ impl Lane {
                 let missing: Vec<String> = waited_for.iter().map(|id| format!("{id}: {}", told[*id])).collect();
                 panic!("not {what}: {missing:#?}\nat the same time: {told:#?}");
             }
-            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     }
 

@@ -242,6 +242,10 @@ impl Open {
             None => {
                 let api: Api<ServiceAccount> = Api::namespaced(ctx.client.clone(), &namespace);
                 let live = call("look at the account that was handed over", api.get_opt(&name)).await?;
+                if live.as_ref().and_then(|live| live.metadata.uid.as_ref()) == Some(&self.target.uid) {
+                    let cause = "the API server answered with the account of before".to_owned();
+                    return Err(Fault::Transient { doing: "look at the account that was handed over", cause });
+                }
                 // Where its owner has made it again by now, what is older than that has no token that works either.
                 let made = live.and_then(|live| live.metadata.creation_timestamp).map(|time| time.0);
                 *self.since.insert(made.unwrap_or_else(calls::now))
@@ -440,6 +444,30 @@ mod tests {
         let named = "ReplicaSet web-1 (1): a PodDisruptionBudget does not let Pod web-1-a be replaced";
         assert!(!complete && said.contains(named), "{said}");
         assert!(begun.elapsed() >= STILL, "it was asked for a while");
+        scenario.is_over();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_of_before_the_account_was_made_again_leaves_no_pod_with_a_dead_token() {
+        let owner =
+            json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "set", "controller": true}]);
+        let pod = json!({
+            "metadata": {"name": "web-0", "uid": "pod-a", "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": owner},
+            "spec": {"serviceAccountName": "web", "containers": [{"name": "c"}]},
+        });
+        let account =
+            |uid: &str, made: &str| json!({"metadata": {"name": "web", "uid": uid, "creationTimestamp": made}});
+        let look = || on("GET /api/v1/namespaces/apps/serviceaccounts/web");
+        let scenario = Scenario::default()
+            .meanwhile(on("GET /apis/apps/v1/namespaces/apps/replicasets").lists(json!([])))
+            .then(look().answers(account("u", "2025-01-01T00:00:00Z"))) // older than the pod: it would be none to replace
+            .then(look().answers(account("n", "2026-03-01T00:00:00Z")))
+            .then(on("GET /api/v1/namespaces/apps/pods").lists(json!([pod])))
+            .then(on("POST /api/v1/namespaces/apps/pods/web-0/eviction").answers(json!({})));
+        let ctx = order::context(&scenario);
+        let mut one = Open { since: None, wanted: None, last: None, ..open(None) };
+        assert_eq!(one.look(&ctx, 1, false).await, None);
+        assert_eq!(one.look(&ctx, 1, false).await, None, "it is on its way");
         scenario.is_over();
     }
 

@@ -99,14 +99,18 @@ func APIServer(dir layout.Dir, state layout.State, number int) supervisor.Child 
 
 // ControllerManager runs every default controller, each under its own account as in a real cluster.
 func ControllerManager(dir layout.Dir, state layout.State) supervisor.Child {
-	return child(dir, "kube-controller-manager",
-		"--kubeconfig="+dir.ComponentKubeconfig("controller-manager"),
+	flags := []string{
+		"--kubeconfig=" + dir.ComponentKubeconfig("controller-manager"),
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", state.Ports.ControllerManager),
 		"--leader-elect=false", "--use-service-account-credentials",
 		"--kube-api-burst=100", // its accounts are all made at the start: 4 s less to wait, and the same pace afterwards
-		"--service-account-private-key-file="+dir.PKI("sa.key"), "--root-ca-file="+dir.PKI("ca.crt"),
-		"--cluster-signing-cert-file="+dir.PKI("ca.crt"), "--cluster-signing-key-file="+dir.PKI("ca.key"),
-	)
+		"--service-account-private-key-file=" + dir.PKI("sa.key"), "--root-ca-file=" + dir.PKI("ca.crt"),
+		"--cluster-signing-cert-file=" + dir.PKI("ca.crt"), "--cluster-signing-key-file=" + dir.PKI("ca.key"),
+	}
+	if !state.Node {
+		flags = append(flags, "--kube-api-qps=200") // many tests at once: what each makes would wait for what all others make
+	}
+	return child(dir, "kube-controller-manager", flags...)
 }
 
 // Scheduler places pods; without a node they stay Pending, as they should.
@@ -152,13 +156,17 @@ func Program(dir layout.Dir, name, path string, arguments ...string) supervisor.
 }
 
 // environment keeps the caller's out: its proxies would catch calls between the parts, etcd takes any ETCD_ name for
-// a flag, and its home would collect caches.
+// a flag, and its home would collect caches. How much memory Go may take before it collects garbage is the caller's to say.
 func environment(dir layout.Dir) []string {
-	return []string{
+	all := []string{
 		"PATH=" + os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", // iptables lies in sbin
 		"HOME=" + string(dir),
 		"TMPDIR=" + dir.Path("tmp"),
 	}
+	if percent, said := os.LookupEnv("GOGC"); said {
+		all = append(all, "GOGC="+percent)
+	}
+	return all
 }
 
 // Self is the path of this program.
