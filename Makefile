@@ -155,10 +155,24 @@ test-scim: tools rollcall ## the SCIM service with scim2-tester, from the Python
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
 	cargo test --locked --test e2e -- --ignored scim::
 
-# With a company of ten thousand that is played: no control plane.
+# With a company of ten thousand that is played, and with a day of it for the dashboard, which Grafana's published components draw: no
+# control plane, and no Grafana server.
 .PHONY: pictures
-pictures: rollcall ## a picture of each page of the ui, in target/pictures; needs Debian, or a Chromium
-	cargo test --locked --test e2e -- --ignored --exact ui::pictures
+pictures: rollcall drawing ## a picture of each page of the ui and of the dashboard, in target/pictures; needs Debian, or a Chromium, and npm
+	cargo test --locked --test e2e -- --ignored --exact ui::pictures dashboard::pictures
+
+# Icons and letters lie where Grafana's components look for them.
+.PHONY: drawing
+drawing: # the page that draws the dashboard, in target/dashboard
+	mkdir -p target/dashboard/build/img target/dashboard/fonts/inter
+	cp e2e/dashboard/.npmrc e2e/dashboard/* target/dashboard/
+	cd target/dashboard
+	cmp -s package-lock.json installed.json || { npm ci --silent && cp package-lock.json installed.json; }
+	npm run --silent bundle
+	cp -r node_modules/@grafana/ui/dist/public/img/icons build/img/
+	for weight in 400-Regular 500-Medium; do
+		cp node_modules/@fontsource/inter/files/inter-latin-$${weight%-*}-normal.woff2 fonts/inter/Inter-$${weight#*-}.woff2
+	done
 
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
 FUZZED := csv json dates definition expression ldap scim

@@ -1,33 +1,14 @@
-//! Alerts and dashboard of the chart: Prometheus understands them, each alert fires by what it is for, and each has a runbook.
+//! Alerts of the chart: Prometheus understands them, each fires by what it is for, and each has a runbook.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::{env, fs};
+use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{chart, debian};
+use crate::support::chart;
+use crate::support::prometheus::promtool;
 
 const ALERTS: &str = "charts/rollcall/files/alerts.yaml";
 const TESTS: &str = "e2e/alerts/tests.yaml";
-
-/// Prometheus' own checker of rules, out of Debian's package, which is unpacked and not installed: it would start a server.
-fn promtool() -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("promtool");
-    let get = format!(
-        "mkdir -p {0} && cd {0} && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .",
-        folder.display()
-    );
-    let found = folder.join("usr/bin/promtool");
-    debian::or_get("promtool", &get, || found.exists().then(|| found.clone()))
-}
-
-fn checks(arguments: &[&str]) -> Output {
-    let output = Command::new(promtool()).args(arguments).output().unwrap();
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {}{}", said(&output.stdout), said(&output.stderr));
-    output
-}
 
 fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
@@ -41,8 +22,8 @@ fn alerts() -> Vec<String> {
 
 #[test]
 fn each_alert_fires_by_what_it_is_for_and_none_where_nothing_is_wrong() {
-    checks(&["check", "rules", ALERTS]);
-    checks(&["test", "rules", TESTS]);
+    promtool(&["check", "rules", ALERTS]);
+    promtool(&["test", "rules", TESTS]);
     let (tests, runbooks) = (fs::read_to_string(TESTS).unwrap(), fs::read_to_string("docs/alerts.md").unwrap());
     let alerts = alerts();
     assert_eq!(alerts.len(), runbooks.lines().filter(|line| line.starts_with("### Rollcall")).count());
@@ -50,25 +31,6 @@ fn each_alert_fires_by_what_it_is_for_and_none_where_nothing_is_wrong() {
         assert!(tests.contains(&format!("alertname=\"{alert}\"")), "{alert} is not tested");
         assert!(runbooks.contains(&format!("\n### {alert}\n")), "{alert} has no runbook");
     }
-}
-
-#[test]
-fn prometheus_understands_every_query_of_the_dashboard() {
-    let dashboard: Value =
-        serde_json::from_str(&fs::read_to_string("charts/rollcall/files/dashboard.json").unwrap()).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let queries = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
-    let rules: Vec<Value> = queries
-        .enumerate()
-        .map(|(index, query)| {
-            let expr = query["expr"].as_str().unwrap();
-            json!({"record": format!("query:{index}"), "expr": expr.replace("$namespace", "rollcall").replace("$__rate_interval", "5m")})
-        })
-        .collect();
-    assert!(rules.len() > 15);
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dashboard-queries.yaml");
-    fs::write(&file, json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string()).unwrap();
-    checks(&["check", "rules", file.to_str().unwrap()]);
 }
 
 #[test]

@@ -56,6 +56,7 @@ use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::condition::Reason;
 use crate::api::person::State;
 use crate::api::policy::ClusterLimits;
 use crate::api::revocation::{Operation, Phase};
@@ -378,9 +379,17 @@ async fn drivers(ctx: &Arc<Context>, shutdown: &CancellationToken) {
 /// Counts the Revocations by phase, and what remains, for the metrics, when any of them changed; but for those of drills, which have
 /// metrics of their own. Says every half minute whether everything is stopped.
 async fn measure(ctx: Arc<Context>) {
+    // Of a gate that holds nothing any more there are none: a series that disappears would be taken for one that nobody reports.
+    let asks = Reason::ALL.iter().filter(|gate| convert::waits_for_approval(**gate));
+    let mut held: BTreeMap<String, u32> = asks.map(|gate| (gate.as_str().to_owned(), 0)).collect();
     loop {
         let _ = tokio::time::timeout(MEASURED_AT_LEAST, ctx.measure.notified()).await;
         ctx.metrics.stopped(ctx.stores.stopped().is_some());
+        for policy in ctx.stores.policies.state() {
+            let hooks = policy.spec.revocation.hooks.iter().map(|hook| hook.cron_job.as_str());
+            ctx.metrics.expects(&policy.name_any(), hooks);
+        }
+        held.values_mut().for_each(|number| *number = 0);
         let (mut by_phase, mut refuted) = (BTreeMap::new(), 0_usize);
         let mut remaining: BTreeMap<String, u32> = BTreeMap::new();
         let all = ctx.stores.revocations.state().into_iter();
@@ -389,6 +398,9 @@ async fn measure(ctx: Arc<Context>) {
             let Some(status) = &revocation.status else { continue };
             let Some(phase) = status.phase else { continue };
             *by_phase.entry(phase).or_insert(0) += 1;
+            if let (Phase::Held, Some(gate)) = (phase, &status.gate) {
+                *held.entry(gate.reason.clone()).or_insert(0) += 1;
+            }
             if phase == Phase::Revoked && revocation.spec.operation == Operation::Cut {
                 let planned = status.plan.iter().flat_map(|plan| &plan.remaining);
                 for left in planned.chain(&status.remaining) {
@@ -398,6 +410,7 @@ async fn measure(ctx: Arc<Context>) {
             }
         }
         ctx.metrics.revocations(&by_phase);
+        ctx.metrics.held(&held);
         ctx.metrics.refuted(refuted);
         ctx.metrics.remaining(&remaining);
         tokio::time::sleep(MEASURED).await;

@@ -1,6 +1,7 @@
 //! What Rollcall says of itself: log lines and metrics. Neither carries personal data: labels are names of connections
 //! and policies, and words of a closed vocabulary.
 
+mod groups;
 mod labels;
 
 use std::collections::BTreeMap;
@@ -11,15 +12,16 @@ use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
+pub use self::groups::FAULTS;
+use self::groups::{Drills, Lateness, Reconciles};
 use self::labels::{ByPhase, Connection, Failure, Found, Hook, Kind, People, Policy, Poll, Told, Webhook, Why};
 use crate::api::person::State;
 use crate::api::policy::Accounts;
-use crate::api::revocation::Phase;
+use crate::api::revocation::{HookOutcome, Phase};
 use domain::drill::DrillReport;
 use domain::identity::Finding;
 
@@ -48,6 +50,7 @@ pub struct Metrics {
     accounts: Family<Found, Gauge>,
     person_writes: Counter,
     revocations: Family<ByPhase, Gauge>,
+    held: Family<Why, Gauge>,
     expired: Counter,
     hooks: Family<Hook, Counter>,
     webhooks: Family<Webhook, Counter>,
@@ -63,105 +66,6 @@ pub struct Metrics {
     drills: Drills,
     lateness: Lateness,
     of_reconciles: Reconciles,
-}
-
-/// What drills showed, by their policy: where none is installed there is no series, and nothing to be alarmed by.
-#[derive(Debug)]
-struct Drills {
-    passed: Family<Policy, Gauge>,
-    last_run: Family<Policy, Gauge<f64, AtomicU64>>,
-    last_success: Family<Policy, Gauge<f64, AtomicU64>>,
-    due: Family<Policy, Gauge<f64, AtomicU64>>,
-    refused: Family<Policy, Gauge<f64, AtomicU64>>,
-}
-
-impl Drills {
-    fn registered(registry: &mut Registry) -> Self {
-        let passed = Family::default();
-        registry.register("drill_passed", "Whether the newest drill passed", passed.clone());
-        let mut gauge = |name, help| {
-            let gauge = Family::default();
-            registry.register(name, help, Family::clone(&gauge));
-            gauge
-        };
-        Self {
-            passed,
-            last_run: gauge("drill_last_run_timestamp_seconds", "When the newest drill ended; 0 if none ever did"),
-            last_success: gauge(
-                "drill_last_success_timestamp_seconds",
-                "When a drill last passed, as far as this process knows; 0 if none did",
-            ),
-            due: gauge(
-                "drill_due_timestamp_seconds",
-                "When the next drill has ended at the latest; 0 if none ended yet, or none is planned",
-            ),
-            refused: gauge(
-                "drill_refused_seconds",
-                "How long after the file said so the newest drill that passed saw everything refused",
-            ),
-        }
-    }
-}
-
-/// How late HR was, and Rollcall.
-#[derive(Debug)]
-struct Lateness {
-    reported: Family<Policy, Histogram, fn() -> Histogram>,
-    released: Family<Policy, Histogram, fn() -> Histogram>,
-    verified: Family<Policy, Histogram, fn() -> Histogram>,
-}
-
-impl Lateness {
-    fn registered(registry: &mut Registry) -> Self {
-        // From an hour to three months.
-        let of_hr: fn() -> Histogram = || Histogram::new(exponential_buckets(3_600.0, 2.0, 12));
-        // From half a second to three days: an approval takes its time.
-        let ours: fn() -> Histogram = || Histogram::new(exponential_buckets(0.5, 2.0, 20));
-        let mut histogram = |name, help, of| {
-            let histogram = Family::new_with_constructor(of);
-            registry.register(name, help, histogram.clone());
-            histogram
-        };
-        Self {
-            reported: histogram(
-                "leaver_reported_late_seconds",
-                "How long after it took effect the source reported that somebody left",
-                of_hr,
-            ),
-            released: histogram(
-                "leaver_release_seconds",
-                "How long after it was seen a Revocation that revoked was released",
-                ours,
-            ),
-            verified: histogram(
-                "leaver_verify_seconds",
-                "How long after it was released a Revocation was proved refused",
-                ours,
-            ),
-        }
-    }
-}
-
-/// What is measured of every reconcile, by the kind of its object.
-#[derive(Debug)]
-struct Reconciles {
-    duration: Family<Kind, Histogram, fn() -> Histogram>,
-    failures: Family<Failure, Counter>,
-    under_way: Family<Kind, Gauge>,
-}
-
-impl Reconciles {
-    fn registered(registry: &mut Registry) -> Self {
-        // From 5 milliseconds to 20 seconds.
-        let duration: Family<Kind, Histogram, fn() -> Histogram> =
-            Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.005, 2.0, 13)));
-        registry.register("reconcile_duration_seconds", "How long a look at one object took", duration.clone());
-        let failures = Family::default();
-        registry.register("reconcile_failures", "Looks at one object that met a fault, by its class", failures.clone());
-        let under_way = Family::default();
-        registry.register("reconciles_under_way", "Looks at one object that are under way", under_way.clone());
-        Self { duration, failures, under_way }
-    }
 }
 
 /// A reconcile that is under way; ends with this value.
@@ -202,6 +106,8 @@ impl Default for Metrics {
         registry.register("person_writes", "Writes of Persons", person_writes.clone());
         let revocations = Family::default();
         registry.register("revocations", "Revocations, by phase", revocations.clone());
+        let held = Family::default();
+        registry.register("revocations_held", "Revocations that a gate holds, by gate", held.clone());
         let expired = Counter::default();
         registry.register("revocations_expired", "Revocations removed after their retention", expired.clone());
         let hooks = Family::default();
@@ -260,6 +166,7 @@ impl Default for Metrics {
             accounts,
             person_writes,
             revocations,
+            held,
             expired,
             hooks,
             webhooks,
@@ -298,8 +205,16 @@ impl Metrics {
         self.last_leaver.get_or_create(&labels).set(at.map_or(0.0, |at| at.as_duration().as_secs_f64()));
     }
 
+    /// A connection is deleted: nobody waits for an answer of it.
+    pub fn forgets(&self, connection: &str) {
+        let labels = Connection { connection: connection.to_owned() };
+        self.last_success.remove(&labels);
+        self.last_leaver.remove(&labels);
+    }
+
     /// The people of a policy, by state. A state that is no longer named has nobody.
     pub fn people(&self, policy: &str, by_state: &BTreeMap<String, u32>) {
+        drop(self.lateness.reported.get_or_create(&Policy::of(policy))); // as in `expects`
         for state in State::ALL {
             let labels = People { policy: policy.to_owned(), state: state.as_str().to_owned() };
             self.people.get_or_create(&labels).set(by_state.get(state.as_str()).copied().unwrap_or(0).into());
@@ -330,6 +245,19 @@ impl Metrics {
         }
     }
 
+    /// There is a policy with these hooks: its series are there from now on, at none. Prometheus sees by how much a series rose, and of one
+    /// that begins with its first event it does not see that event: not the first leaver, and not the first hook that failed.
+    pub fn expects<'a>(&self, policy: &str, hooks: impl IntoIterator<Item = &'a str>) {
+        for histogram in [&self.lateness.released, &self.lateness.verified] {
+            drop(histogram.get_or_create(&Policy::of(policy)));
+        }
+        for hook in hooks {
+            for outcome in HookOutcome::ALL.iter().filter(|outcome| outcome.is_end()) {
+                drop(self.hooks.get_or_create(&Hook { hook: hook.to_owned(), outcome: outcome.as_str() }));
+            }
+        }
+    }
+
     /// A Person was written.
     pub fn person_written(&self) {
         self.person_writes.inc();
@@ -340,6 +268,13 @@ impl Metrics {
         for phase in Phase::ALL {
             let labels = ByPhase { phase: phase.as_str().to_owned() };
             self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
+        }
+    }
+
+    /// The Revocations that a gate holds, by gate. A gate that is not named stays as it was.
+    pub fn held(&self, by_gate: &BTreeMap<String, u32>) {
+        for (reason, number) in by_gate {
+            self.held.get_or_create(&Why { reason: reason.clone() }).set((*number).into());
         }
     }
 
@@ -399,6 +334,9 @@ impl Metrics {
     pub fn reconciled(&self, kind: &str, took: Duration, fault: Option<&'static str>) {
         let kind = kind.to_owned();
         self.of_reconciles.duration.get_or_create(&Kind { kind: kind.clone() }).observe(took.as_secs_f64());
+        for class in FAULTS {
+            drop(self.of_reconciles.failures.get_or_create(&Failure { kind: kind.clone(), class })); // as in `expects`
+        }
         if let Some(class) = fault {
             self.of_reconciles.failures.get_or_create(&Failure { kind, class }).inc();
         }

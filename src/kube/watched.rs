@@ -221,6 +221,17 @@ mod tests {
         assert_eq!((third.faults.as_slice(), third.wrong.len()), (&["Transient"][..], 1));
     }
 
+    #[test]
+    fn every_class_of_faults_has_its_series_before_its_first_fault() {
+        let faults = [
+            Fault::Transient { doing: "list", cause: "503".into() },
+            Fault::unanswered("list"),
+            Fault::Waiting { reason: Reason::Held, message: String::new(), again: std::time::Duration::ZERO },
+            Fault::Stalled(String::new()),
+        ];
+        assert_eq!(faults.each_ref().map(class), crate::kube::telemetry::FAULTS);
+    }
+
     #[tokio::test]
     async fn the_same_is_told_once_and_again_after_it_was_right() {
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -72,8 +72,9 @@ pub async fn reconcile(connection: Arc<HRConnection>, ctx: Arc<Context>) -> Resu
 }
 
 async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Result<Attempted, Fault> {
-    let settings = Settings::of(connection)?;
     let name = connection.name_any();
+    measure(ctx, &name, &poll::current_status(connection)); // it may be long until the next read, and it may not be trusted
+    let settings = Settings::of(connection)?;
     match schedule::due(&settings.times(connection), now) {
         Due::At(_) if ctx.refused.any(connection) && corrected(connection, ctx).await? => {}
         Due::At(at) if ctx.refused.any(connection) => return Ok(Attempted::Early(at.min(now + credentials::LOOK))),
@@ -114,6 +115,9 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let whole = !matches!(outcome, Outcome::Failed(_));
     let (mut status, updates) = poll::record(connection, &settings, seen, outcome, ended);
     status.last_handled_hint = ctx.hints.handled(connection, hint, ended, whole);
+    if let Some(attempt) = &status.last_attempt {
+        ctx.metrics.polled(&name, &attempt.outcome);
+    }
     measure(ctx, &name, &status);
     let again = status.next_run.map_or(MAX_SLEEP, |at| until(at, ended));
     let again = if refused { again.min(credentials::LOOK) } else { again };
@@ -217,11 +221,8 @@ impl Poll<'_> {
     }
 }
 
-/// Counts the poll, and notes when an answer was believed.
+/// Notes when an answer was believed.
 fn measure(ctx: &Context, connection: &str, status: &HRConnectionStatus) {
-    if let Some(attempt) = &status.last_attempt {
-        ctx.metrics.polled(connection, &attempt.outcome);
-    }
     if let Some(trusted) = &status.last_trusted {
         ctx.metrics.believed(connection, trusted.time);
         ctx.metrics.leaver_seen(connection, status.leavers_last_seen);

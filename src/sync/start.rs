@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
 use kube::api::PartialObjectMeta;
-use kube::runtime::controller::{Config, Controller};
+use kube::runtime::controller::{self, Config, Controller};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{reflector, store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -108,11 +108,17 @@ pub async fn run(
 
 async fn connections(shared: Arc<Context>, watch: Arc<Watch>) {
     let api: Api<HRConnection> = Api::namespaced(shared.client.clone(), &shared.namespace);
+    let metrics = Arc::clone(&shared.metrics);
     Controller::new(api.watched(), watcher::Config::default())
         .reconcile_all_on(together(shared.snapshots.wake(), TOGETHER))
         .with_config(Config::default().concurrency(POLLS))
         .run(watch.over(connection::reconcile), never, shared)
-        .for_each(|_| std::future::ready(()))
+        .for_each(|looked| {
+            if let Err(controller::Error::ObjectNotFound(gone)) = looked {
+                metrics.forgets(&gone.name); // it was to be looked at again, and is deleted
+            }
+            std::future::ready(())
+        })
         .await;
 }
 

@@ -72,6 +72,14 @@ pub enum HookOutcome {
     Skipped,
 }
 
+impl HookOutcome {
+    /// Whether an attempt can end by it.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Begun)
+    }
+}
+
 impl HookRun {
     /// Whether it has not come to its end.
     #[must_use]

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::api::condition::Reason;
+use crate::api::convert;
 
 /// Metrics of which each has a value.
 fn filled() -> Metrics {
@@ -19,6 +21,7 @@ fn filled() -> Metrics {
     metrics.leaver_revoked("everyone", [None, Some(at(102)), None]);
     metrics.person_written();
     metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
+    metrics.held(&BTreeMap::from([("NotDue".to_owned(), 2), ("OverLimit".to_owned(), 0)]));
     metrics.hook("notify-siem", "Done");
     metrics.webhook("hq", "Taken");
     metrics.event("Delivered");
@@ -88,6 +91,8 @@ fn metrics_have_the_names_that_dashboards_are_written_for() {
         r#"rollcall_leaver_verify_seconds_count{policy="everyone"} 1"#,
         "rollcall_person_writes_total 1",
         r#"rollcall_revocations{phase="Held"} 2"#,
+        r#"rollcall_revocations_held{reason="NotDue"} 2"#,
+        r#"rollcall_revocations_held{reason="OverLimit"} 0"#,
         "rollcall_leader 1",
     ] {
         assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
@@ -101,6 +106,30 @@ fn people_of_a_state_that_emptied_are_counted_as_none() {
     metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
     metrics.people("everyone", &BTreeMap::new());
     assert!(metrics.text().unwrap().contains(r#"rollcall_people{policy="everyone",state="Active"} 0"#));
+}
+
+#[test]
+fn what_has_not_happened_yet_is_there_as_none_so_that_prometheus_sees_it_rise() {
+    let metrics = Metrics::default();
+    metrics.people("everyone", &BTreeMap::new());
+    metrics.expects("everyone", ["notify-siem"]);
+    metrics.reconciled("Revocation", Duration::ZERO, None);
+    let text = metrics.text().unwrap();
+    assert!(text.contains(r#"rollcall_reconcile_failures_total{kind="Revocation",class="Stalled"} 0"#), "{text}");
+    let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect::<Vec<_>>();
+    for name in ["leaver_reported_late", "leaver_release", "leaver_verify"] {
+        let line = format!(r#"rollcall_{name}_seconds_count{{policy="everyone"}}"#);
+        assert_eq!(of(&line), [format!("{line} 0")]);
+    }
+    let mut hooks = of("rollcall_hooks_ended_total{");
+    hooks.sort();
+    let ended = ["Done", "Failed", "Lost", "NotStarted", "Skipped", "TimedOut"];
+    let lines =
+        ended.map(|outcome| format!(r#"rollcall_hooks_ended_total{{hook="notify-siem",outcome="{outcome}"}} 0"#));
+    assert_eq!(hooks, lines);
+    metrics.hook("notify-siem", "TimedOut");
+    metrics.expects("everyone", ["notify-siem"]);
+    assert!(metrics.text().unwrap().contains(r#"outcome="TimedOut"} 1"#), "what was counted stays");
 }
 
 #[test]
@@ -130,6 +159,33 @@ fn alerts_and_dashboard_ask_for_series_that_there_are() {
         assert!(asked.len() > 15, "{file}");
         for name in asked {
             assert!(exists(name), "{file} asks for {name}, which there is not");
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_is_gone_is_not_told_of() {
+    let metrics = filled();
+    metrics.believed("other", Timestamp::from_second(1_700_000_000).unwrap());
+    metrics.forgets("hq");
+    let text = metrics.text().unwrap();
+    assert!(!text.contains(r#"timestamp_seconds{connection="hq"}"#), "{text}");
+    assert!(text.contains(r#"rollcall_connection_last_success_timestamp_seconds{connection="other"}"#), "{text}");
+}
+
+#[test]
+fn what_is_shown_to_wait_for_a_human_is_what_an_approval_opens() {
+    let asks = Reason::ALL.iter().filter(|gate| convert::waits_for_approval(**gate));
+    let gates = asks.map(|gate| gate.as_str()).collect::<BTreeSet<_>>();
+    for text in [
+        include_str!("../../../charts/rollcall/files/alerts.yaml"),
+        include_str!("../../../charts/rollcall/files/dashboard.json"),
+    ] {
+        let lists: Vec<&str> = text.match_indices("Baseline|").map(|(at, _)| &text[at..]).collect();
+        assert!(!lists.is_empty());
+        for list in lists {
+            let end = list.find(|letter: char| !letter.is_ascii_alphabetic() && letter != '|').unwrap();
+            assert_eq!(list[..end].split('|').collect::<BTreeSet<_>>(), gates);
         }
     }
 }
