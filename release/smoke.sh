@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs the command for people as it was built, for whichever target, and has it do some work: the kinds are those of crds/, and an
+# HR file is read, with zones, dates and people. What is for another machine runs by QEMU or Wine.
+#
+# [TARGET=aarch64-unknown-linux-gnu] release/smoke.sh BINARY
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. release/target.sh
+binary=$1
+runner=()
+if [[ $target != "$host" ]]; then
+  case $target in
+    aarch64-unknown-linux-gnu) runner=(qemu-aarch64-static) && release/needs.sh qemu-aarch64-static qemu-user-static ;;
+    x86_64-unknown-linux-gnu) runner=(qemu-x86_64-static) && release/needs.sh qemu-x86_64-static qemu-user-static ;;
+    *-windows-*) runner=(wine) && export WINEDEBUG=-all && release/needs.sh wine wine wine64 ;;
+  esac
+fi
+run() { ${runner[@]+"${runner[@]}"} "$binary" "$@"; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "$binary: $1" >&2; exit 1; }
+
+said=$(run --version)
+[[ ${said%$'\r'} == "rollcall $(release/version.sh)" ]] || fail "--version says: $said"
+run crds --dir "$work/crds" >/dev/null
+diff --recursive --strip-trailing-cr "$work/crds" crds >&2 || fail "it writes other kinds"
+said=$(run preview -f examples/hrconnection-csv.yaml -f examples/syncpolicy.yaml)
+[[ $said == *"hq: 10 people"*"trusted as a first response"* ]] || fail "it previews: $said"
+echo "$binary runs: $target${runner[0]:+, by ${runner[0]}}"
