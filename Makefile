@@ -313,6 +313,7 @@ licenses: # the licences of what is in the image, in target/licenses: the image 
 chart: # the chart as an archive, target/rollcall-VERSION.tgz, with Helm of the path or of `make tools`
 	release/chart.sh
 
+# For x86-64: nothing is linked into the image for arm64 that is not in that one too, by a test.
 CYCLONEDX := 0.5.9
 .PHONY: sbom
 sbom: # what is in the image: every crate with its version and licence, in CycloneDX, as target/rollcall.cdx.json
@@ -321,8 +322,8 @@ sbom: # what is in the image: every crate with its version and licence, in Cyclo
 	[ -x $(BIN)/cargo-cyclonedx ] || CARGO_TARGET_DIR=$(CACHE)/cyclonedx cargo install --quiet --locked --debug --version $(CYCLONEDX) --root $(CACHE) cargo-cyclonedx
 	rm -rf $(CACHE)/cyclonedx
 	exec 9>&-
-	PATH=$(BIN):$$PATH cargo cyclonedx --quiet --format json --spec-version 1.5 --no-default-features --target $(TARGET) --override-filename rollcall.cdx
-	mv rollcall.cdx.json target/rollcall$(FOR).cdx.json
+	PATH=$(BIN):$$PATH cargo cyclonedx --quiet --format json --spec-version 1.5 --no-default-features --target $(RUST_amd64) --override-filename rollcall.cdx
+	mv rollcall.cdx.json target/rollcall.cdx.json
 	find crates fuzz -name rollcall.cdx.json -delete
 
 .PHONY: plugin
@@ -330,6 +331,29 @@ plugin: ours # the kubectl plugin, packed: target/plugin/kubectl-rollcall_OS_ARC
 	mkdir -p $(CACHE)
 	exec 9> $(CACHE)/release.lock && flock 9
 	TARGET=$(TARGET) CARGO_TARGET_DIR=$(RELEASE) release/plugin.sh
+
+# Each image, and each plugin, is run before it is packed: by QEMU and Wine where it is for another machine.
+.PHONY: built
+built: # what a release is put together from, in target/built: images and plugins for x86-64 and arm64, the plugin for Windows, the SBOM
+	version=$$(release/version.sh)
+	rm -rf target/built target/plugin && mkdir -p target/built
+	for arch in amd64 arm64; do
+		$(MAKE) --no-print-directory image ARCH=$$arch TAG=$$version
+		TARGET=$$([ $$arch = amd64 ] && echo $(RUST_amd64) || echo $(RUST_arm64)) release/smoke.sh target/release-static/rollcall-$$arch
+		mv target/rollcall-$$arch.tar target/built/
+		$(MAKE) --no-print-directory plugin ARCH=$$arch
+	done
+	$(MAKE) --no-print-directory plugin TARGET=x86_64-pc-windows-gnu
+	$(MAKE) --no-print-directory sbom
+	cp target/plugin/* target/rollcall.cdx.json target/built/
+
+# Where they will be found; a fork names its own.
+REPOSITORY ?= https://github.com/OWNER/rollcall
+IMAGE ?= ghcr.io/owner/rollcall
+.PHONY: packages
+packages: tools built ## a whole release but the plugin for macOS, in target/packages, as the workflow makes it; pulled again from a registry on this machine
+	release/assemble.sh target/built $(REPOSITORY) $(IMAGE)
+	release/rehearse.sh
 
 # DEMO_FAULT=noop: a revoker whose acts do nothing. The demo must notice, and fail.
 .PHONY: demo

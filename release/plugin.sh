@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the kubectl plugin, for this machine or for another target, and packs it with the licences:
-# target/plugin/kubectl-rollcall_OS_ARCH.tar.gz and its checksum. Runs in any bash: Linux, macOS, Git's on Windows.
+# Builds the kubectl plugin, for this machine or for another target, tries it, and packs it with the
+# licences: target/plugin/kubectl-rollcall_OS_ARCH.tar.gz and its checksum. Runs in any bash: Linux, macOS, Git's on Windows.
 #
 # [TARGET=x86_64-pc-windows-gnu] release/plugin.sh [BINARY]     packs BINARY instead of building one
 set -euo pipefail
@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 . release/target.sh
 binary=${1:-}
 [[ -n $binary ]] || binary=$(release/build.sh)
+release/smoke.sh "$binary" >&2
 out=target/plugin name=kubectl-rollcall_${os}_${arch}
 mkdir -p "$out/$name"
 cp "$binary" "$out/$name/kubectl-rollcall$suffix"

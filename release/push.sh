@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pushes the image and the chart of target/packages, and prints the digest of each: `image=sha256:…`, `chart=sha256:…`. Whoever runs
-# it has logged in. Without TLS only to this machine.
+# Pushes the image and the chart of target/packages, and prints where each is by its digest: `image=…@sha256:…` and
+# `chart=…@sha256:…`. Log in before. This machine is the only one that is reached without TLS.
 #
 # release/push.sh IMAGE CHARTS     such as ghcr.io/owner/rollcall ghcr.io/owner/charts
 set -euo pipefail
@@ -13,5 +13,5 @@ here=
 skopeo copy --quiet --all --preserve-digests ${here:+--dest-tls-verify=false} "oci:target/packages/image:$version" "docker://$image:$version"
 chart=$("$helm" push ${here:+--plain-http} "target/packages/rollcall-$version.tgz" "oci://$charts" 2>&1 | sed -n 's/^Digest: //p')
 [[ -n $chart ]] || { echo "the chart was not pushed to $charts" >&2; exit 1; }
-echo "image=$(cat target/packages/image.digest)"
-echo "chart=$chart"
+echo "image=$image@$(cat target/packages/image.digest)"
+echo "chart=$charts/rollcall@$chart"

@@ -31,14 +31,14 @@ for _ in {1..100}; do
   sleep 0.1
 done
 [[ -n $port ]] || fail "the registry does not listen"
-image=127.0.0.1:$port/owner/rollcall charts=127.0.0.1:$port/owner/charts
+repository=127.0.0.1:$port/owner/rollcall charts=127.0.0.1:$port/owner/charts
 
-pushed=$(release/push.sh "$image" "$charts")
-digest=$(sed -n 's/^image=//p' <<< "$pushed") chart=$(sed -n 's/^chart=//p' <<< "$pushed")
-there=sha256:$(skopeo inspect --raw --tls-verify=false "docker://$image:$version" | sha256sum | cut -d' ' -f1)
-[[ $there == "$digest" ]] || fail "the image is $digest, and the registry has $there"
+pushed=$(release/push.sh "$repository" "$charts")
+image=$(sed -n 's/^image=//p' <<< "$pushed") chart=$(sed -n 's/^chart=//p' <<< "$pushed")
+there=$repository@sha256:$(skopeo inspect --raw --tls-verify=false "docker://$repository:$version" | sha256sum | cut -d' ' -f1)
+[[ $there == "$image" ]] || fail "$image was pushed, and the registry has $there"
 for arch in amd64 arm64; do
-  skopeo copy --quiet --override-os linux --override-arch "$arch" --src-tls-verify=false "docker://$image@$digest" "docker-archive:$work/$arch.tar:rollcall:$version"
+  skopeo copy --quiet --override-os linux --override-arch "$arch" --src-tls-verify=false "docker://$image" "docker-archive:$work/$arch.tar:rollcall:$version"
   found=$(skopeo inspect --config "docker-archive:$work/$arch.tar" | tr -d ' \n' | sed -nE 's/.*"architecture":"([^"]*)".*/\1/p')
   [[ $found == "$arch" ]] || fail "who pulls for $arch gets an image for $found"
   echo "image for $arch: pulled"
@@ -46,7 +46,7 @@ done
 "$helm" pull --plain-http "oci://$charts/rollcall" --version "$version" --destination "$work" >/dev/null 2>&1
 cmp "$work/rollcall-$version.tgz" "$packages/rollcall-$version.tgz" || fail "the chart is another one"
 rm -rf "$packages/chart"
-skopeo copy --quiet --preserve-digests --src-tls-verify=false "docker://$charts/rollcall@$chart" "oci:$packages/chart:$version"
+skopeo copy --quiet --preserve-digests --src-tls-verify=false "docker://$chart" "oci:$packages/chart:$version"
 echo "chart: pulled"
 
 if command -v cosign >/dev/null; then
@@ -54,7 +54,7 @@ if command -v cosign >/dev/null; then
   release=$OLDPWD/release
   export COSIGN_PASSWORD=
   cosign generate-key-pair >/dev/null 2>&1
-  "$release/sign.sh" --key cosign.key --tlog-upload=false --allow-insecure-registry "$image@$digest" "$charts/rollcall@$chart"
+  "$release/sign.sh" --key cosign.key --tlog-upload=false --allow-insecure-registry "$image" "$chart"
 else
   echo "signatures: not tried, because cosign is not there"
 fi
