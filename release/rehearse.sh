@@ -2,12 +2,13 @@
 # Publishes target/packages to a registry of its own on 127.0.0.1, and looks at what somebody who pulls it gets: the digest that was
 # pushed, the image of each architecture, the chart as it was packed. Leaves the chart in an OCI layout next to the image's.
 #
-# release/rehearse.sh     needs skopeo, and docker-registry of Debian or Ubuntu, which it unpacks without installing it
+# release/rehearse.sh     needs docker-registry of Debian or Ubuntu, which it unpacks without installing it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/rollcall
 helm=$(command -v helm || echo "$cache/bin/helm")
 packages=$PWD/target/packages
+release/needs.sh skopeo skopeo
 version=$(release/version.sh)
 work=$(mktemp -d)
 trap '[[ -z ${registry:-} ]] || kill "$registry"; rm -rf "$work"' EXIT
