@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 ready
 flags=()
 if [[ $os == linux ]]; then
-  # The target is named below, or build scripts would be linked statically too.
+  # The target is named below, or build scripts would be linked statically too. Rust links it
+  # to be loaded at any address for x86-64, and at a fixed one for arm64: its target has no static position-independent executables.
   export RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no"
   lld=$(rustc --print sysroot)/lib/rustlib/$host/bin/gcc-ld
   if [[ -x $lld/ld.lld ]]; then
