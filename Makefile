@@ -334,7 +334,7 @@ plugin: ours # the kubectl plugin, packed: target/plugin/kubectl-rollcall_OS_ARC
 
 # Each image, and each plugin, is run before it is packed: by QEMU and Wine where it is for another machine.
 .PHONY: built
-built: # what a release is put together from, in target/built: images and plugins for x86-64 and arm64, the plugin for Windows, the SBOM
+built: # what a release is put together from, in target/built: images and plugins for Linux on x86-64 and arm64, and the SBOM
 	version=$$(release/version.sh)
 	rm -rf target/built target/plugin && mkdir -p target/built
 	for arch in amd64 arm64; do
@@ -343,7 +343,6 @@ built: # what a release is put together from, in target/built: images and plugin
 		mv target/rollcall-$$arch.tar target/built/
 		$(MAKE) --no-print-directory plugin ARCH=$$arch
 	done
-	$(MAKE) --no-print-directory plugin TARGET=x86_64-pc-windows-gnu
 	$(MAKE) --no-print-directory sbom
 	cp target/plugin/* target/rollcall.cdx.json target/built/
 
@@ -352,6 +351,8 @@ REPOSITORY ?= https://github.com/OWNER/rollcall
 IMAGE ?= ghcr.io/owner/rollcall
 .PHONY: packages
 packages: tools built ## a whole release but the plugin for macOS, in target/packages, as the workflow makes it; pulled again from a registry on this machine
+	$(MAKE) --no-print-directory plugin TARGET=x86_64-pc-windows-gnu
+	cp target/plugin/* target/built/
 	release/assemble.sh target/built $(REPOSITORY) $(IMAGE)
 	release/rehearse.sh
 
