@@ -281,62 +281,59 @@ site: ## the pages as a site, in target/site/book; fails on a dead link. Builds 
 	$(BIN)/mdbook build
 	release/site-links.sh target/site/book
 
-# One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
+# The machine that is built for: TARGET is its name in Rust, by default this machine's. ARCH=arm64, or amd64, is Linux on another one, and
+# stands in the names of what is written.
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+ARCH ?=
+RUST_amd64 := x86_64-unknown-linux-gnu
+RUST_arm64 := aarch64-unknown-linux-gnu
+TARGET ?= $(if $(ARCH),$(RUST_$(ARCH)),$(HOST))
+FOR := $(if $(ARCH),-$(ARCH))
 RELEASE := $(CACHE)/release
 # What the image leaves out: the commands that people run at a terminal (`make cli`), and the fake HR system.
 FEATURES ?= --no-default-features
 OUTPUT ?= rollcall
-comma := ,
-# Where the linker of the tool chain can, functions of the same code are one; relocations are packed, which glibc reads from 2.36 on;
-# and the tables are left out by which a panic would be unwound: it ends the process, and its message stands in the log all the same.
-NO_UNWINDING := $(CURDIR)/target/release-static/no-unwinding.ld
-GLIBC := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2[.]//p')
-PACKED := $(shell [ "$(GLIBC)" -ge 36 ] 2>/dev/null && echo -C link-arg=-Wl$(comma)-z$(comma)pack-relative-relocs)
-FOLDED := $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma)--icf=all -C link-arg=-Wl$(comma)-T$(comma)$(NO_UNWINDING) $(PACKED))
 TAG ?= demo
 
 .PHONY: release
-release: ours # the static binary, in target/release-static/$(OUTPUT); without what only a panic that is caught would need
+release: ours # one binary, in target/release-static/$(OUTPUT): static for Linux, and without what only a panic that is caught would need
+	[ -n "$(TARGET)" ] || { echo "ARCH is amd64 or arm64" >&2; exit 1; }
 	mkdir -p $(CACHE) target/release-static
-	echo 'SECTIONS { /DISCARD/ : { *(.eh_frame) } } INSERT AFTER .text;' > $(NO_UNWINDING)
 	exec 9> $(CACHE)/release.lock && flock 9
-	RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no" CARGO_TARGET_DIR=$(RELEASE) cargo rustc --locked --release --bin rollcall --target $(HOST) $(FEATURES) -- $(FOLDED)
-	install $(RELEASE)/$(HOST)/release/rollcall target/release-static/$(OUTPUT)
+	binary=$$(TARGET=$(TARGET) CARGO_TARGET_DIR=$(RELEASE) release/build.sh $(FEATURES))
+	install "$$binary" target/release-static/$(OUTPUT)$(FOR)
 
 .PHONY: cli
-cli: ours ## the command for people, which is the kubectl plugin too, as target/release-static/rollcall-cli
+cli: ours ## the command for people, which is the kubectl plugin too, as target/release-static/rollcall-cli; or, with ARCH=arm64, …-arm64
 	$(MAKE) --no-print-directory release OUTPUT=rollcall-cli FEATURES=
 
 .PHONY: image
-image: ## the image, as target/rollcall.tar
+image: ## the image, as target/rollcall.tar; or that for another machine, with ARCH=arm64, as target/rollcall-arm64.tar
+	binary=target/release-static/rollcall$(FOR)
 	case "$(HOST)" in *linux*) $(MAKE) --no-print-directory release ;; esac
-	if [ "$$(head -c 4 target/release-static/rollcall)" != "$$(printf '\177ELF')" ]; then
-		echo "The image needs a binary for Linux at target/release-static/rollcall, and this machine ($$(uname -s)) builds another kind. Run \`make image\` on Linux," >&2
+	if [ "$$(head -c 4 $$binary)" != "$$(printf '\177ELF')" ]; then
+		echo "The image needs a binary for Linux at $$binary, and this machine ($$(uname -s)) builds another kind. Run \`make image\` on Linux," >&2
 		echo "or in a container: docker run --rm -v \"\$$PWD\":/src -w /src rust:1 make image" >&2; exit 1
 	fi
-	if ! command -v buildah >/dev/null; then
-		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-			echo "buildah is missing: install it, or build with docker: make licenses && docker build --build-arg BINARY=target/release-static/rollcall ." >&2; exit 1
-		fi
-		apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove buildah >/dev/null
-	fi
+	release/needs.sh buildah buildah ||
+		{ echo "or build with docker: make licenses && docker build --build-arg BINARY=$$binary ." >&2; exit 1; }
 	$(MAKE) --no-print-directory licenses
 	store="--root $(CURDIR)/target/buildah --runroot $(CURDIR)/target/buildah-run --storage-driver vfs"
-	buildah $$store bud --isolation chroot --quiet --build-arg BINARY=target/release-static/rollcall --tag localhost/rollcall:$(TAG) . >/dev/null
-	rm -f target/rollcall.tar
-	buildah $$store push --quiet localhost/rollcall:$(TAG) docker-archive:target/rollcall.tar:localhost/rollcall:$(TAG) >/dev/null
+	buildah $$store bud --isolation chroot --quiet $(if $(ARCH),--platform linux/$(ARCH)) --build-arg BINARY=$$binary --tag localhost/rollcall:$(TAG) . >/dev/null
+	rm -f target/rollcall$(FOR).tar
+	buildah $$store push --quiet localhost/rollcall:$(TAG) docker-archive:target/rollcall$(FOR).tar:localhost/rollcall:$(TAG) >/dev/null
 	buildah $$store rmi --all --force >/dev/null
-	ls -l target/release-static/rollcall | awk '{ printf "image: one binary of %.1f MB\n", $$5 / 1e6 }'
+	ls -l $$binary | awk '{ printf "image: one binary of %.1f MB\n", $$5 / 1e6 }'
 
 .PHONY: licenses
 licenses: # the licences of what is in the image, in target/licenses: the image has them in /licenses
-	release/licenses.sh target/licenses $(FEATURES)
+	TARGET=$(TARGET) release/licenses.sh target/licenses $(FEATURES)
 
 .PHONY: chart
 chart: # the chart as an archive, target/rollcall-VERSION.tgz, with Helm of the path or of `make tools`
 	release/chart.sh
 
+# For x86-64: nothing is linked into the image for arm64 that is not in that one too, by a test.
 CYCLONEDX := 0.5.9
 .PHONY: sbom
 sbom: # what is in the image: every crate with its version and licence, in CycloneDX, as target/rollcall.cdx.json
@@ -345,13 +342,39 @@ sbom: # what is in the image: every crate with its version and licence, in Cyclo
 	[ -x $(BIN)/cargo-cyclonedx ] || CARGO_TARGET_DIR=$(CACHE)/cyclonedx cargo install --quiet --locked --debug --version $(CYCLONEDX) --root $(CACHE) cargo-cyclonedx
 	rm -rf $(CACHE)/cyclonedx
 	exec 9>&-
-	PATH=$(BIN):$$PATH cargo cyclonedx --quiet --format json --spec-version 1.5 --no-default-features --target $(HOST) --override-filename rollcall.cdx
+	PATH=$(BIN):$$PATH cargo cyclonedx --quiet --format json --spec-version 1.5 --no-default-features --target $(RUST_amd64) --override-filename rollcall.cdx
 	mv rollcall.cdx.json target/rollcall.cdx.json
 	find crates fuzz -name rollcall.cdx.json -delete
 
 .PHONY: plugin
-plugin: # the kubectl plugin for this machine, packed: target/plugin/kubectl-rollcall_OS_ARCH.tar.gz
-	release/plugin.sh
+plugin: ours # the kubectl plugin, packed: target/plugin/kubectl-rollcall_OS_ARCH.tar.gz; for Windows with TARGET=x86_64-pc-windows-gnu
+	mkdir -p $(CACHE)
+	exec 9> $(CACHE)/release.lock && flock 9
+	TARGET=$(TARGET) CARGO_TARGET_DIR=$(RELEASE) release/plugin.sh
+
+# Each image, and each plugin, is run before it is packed: by QEMU and Wine where it is for another machine.
+.PHONY: built
+built: # what a release is put together from, in target/built: images and plugins for Linux on x86-64 and arm64, and the SBOM
+	version=$$(release/version.sh)
+	rm -rf target/built target/plugin && mkdir -p target/built
+	for arch in amd64 arm64; do
+		$(MAKE) --no-print-directory image ARCH=$$arch TAG=$$version
+		TARGET=$$([ $$arch = amd64 ] && echo $(RUST_amd64) || echo $(RUST_arm64)) release/smoke.sh target/release-static/rollcall-$$arch
+		mv target/rollcall-$$arch.tar target/built/
+		$(MAKE) --no-print-directory plugin ARCH=$$arch
+	done
+	$(MAKE) --no-print-directory sbom
+	cp target/plugin/* target/rollcall.cdx.json target/built/
+
+# Where they will be found; a fork names its own.
+REPOSITORY ?= https://github.com/OWNER/rollcall
+IMAGE ?= ghcr.io/owner/rollcall
+.PHONY: packages
+packages: tools built ## a whole release but the plugin for macOS, in target/packages, as the workflow makes it; pulled again from a registry on this machine
+	$(MAKE) --no-print-directory plugin TARGET=x86_64-pc-windows-gnu
+	cp target/plugin/* target/built/
+	release/assemble.sh target/built $(REPOSITORY) $(IMAGE)
+	release/rehearse.sh
 
 # DEMO_FAULT=noop: a revoker whose acts do nothing. The demo must notice, and fail.
 .PHONY: demo

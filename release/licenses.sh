@@ -2,19 +2,19 @@
 # Writes the licences of what is linked into a binary: Rollcall's own, that of each crate, the standard library's and, where the
 # binary is static, that of the C library. Ends with 1 if a crate has none.
 #
-# release/licenses.sh FOLDER [FEATURES…]     such as target/licenses --no-default-features; the features as cargo takes them
+# [TARGET=aarch64-unknown-linux-gnu] release/licenses.sh FOLDER [FEATURES…]     such as target/licenses --no-default-features; the features as cargo takes them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$1
 shift
-host=$(rustc -vV | sed -n 's/^host: //p')
+. release/target.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 sum=$(command -v sha256sum >/dev/null && echo "sha256sum" || echo "shasum -a 256")
 sources=("${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/)
 
 # Each crate once: name, version, licence and repository. Those with a path are this repository's own.
-cargo tree --locked --package rollcall --edges normal,no-proc-macro --target "$host" "$@" --prefix none --format '{p}|{l}|{r}' |
+cargo tree --locked --package rollcall --edges normal,no-proc-macro --target "$target" "$@" --prefix none --format '{p}|{l}|{r}' |
   sed -E 's/ \(\*\)$//' | grep -v ' (.*)|' | sort -u > "$work/crates"
 missing=0
 while IFS='|' read -r crate licence repository; do
@@ -58,5 +58,9 @@ cp LICENSE "$out/LICENSE"
 chmod -R a+rX,u+w "$out"
 library=$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html
 if [[ -f $library ]]; then cp "$library" "$out/rust-standard-library.html"; fi
-if [[ $host == *-linux-gnu && -f /usr/share/doc/libc6/copyright ]]; then cp /usr/share/doc/libc6/copyright "$out/glibc-copyright"; fi
+# What Debian says of the C library that is linked in: its package for this machine, or that for building for the other one.
+runtime=libc6 name=glibc
+if [[ $target != "$host" && $os == linux ]]; then runtime=libc6-$arch-cross; fi
+if [[ $target == *-windows-gnu ]]; then runtime=mingw-w64-common name=mingw-w64; fi
+if [[ $target == *-gnu && -f /usr/share/doc/$runtime/copyright ]]; then cp "/usr/share/doc/$runtime/copyright" "$out/$name-copyright"; fi
 echo "$out: $(wc -l < "$work/crates" | tr -d ' ') crates"

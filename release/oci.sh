@@ -7,7 +7,7 @@ set -euo pipefail
 version=$1 folder=$2 out=$3
 store=$(mktemp -d)
 trap 'rm -rf "$store"' EXIT
-b() { buildah --root "$store/root" --runroot "$store/run" --storage-driver vfs "$@"; }
+b() { buildah --log-level error --root "$store/root" --runroot "$store/run" --storage-driver vfs "$@"; }
 rm -rf "$out"
 b manifest create rollcall >/dev/null
 found=0
@@ -15,6 +15,8 @@ for archive in "$folder"/rollcall-*.tar; do
   [[ -f $archive ]] || continue
   arch=$(basename "$archive" .tar); arch=${arch#rollcall-}
   image=$(b pull --quiet "docker-archive:$archive")
+  built=$(b inspect --type image --format '{{.OCIv1.Architecture}}' "$image")
+  [[ $built == "$arch" ]] || { echo "$archive has an image for $built" >&2; exit 1; }
   b manifest add --os linux --arch "$arch" rollcall "$image" >/dev/null
   found=$((found + 1))
 done

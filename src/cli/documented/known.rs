@@ -1,7 +1,7 @@
 //! What is known of other programs: which there are in pages, and the words of kubectl.
 
 /// Programs that pages may use and of which nothing is checked.
-pub const OTHERS: [&str; 32] = [
+pub const OTHERS: [&str; 33] = [
     "argocd",
     "base64",
     "cat",
@@ -28,6 +28,7 @@ pub const OTHERS: [&str; 32] = [
     "printf",
     "sed",
     "sha256sum",
+    "skopeo",
     "sleep",
     "source",
     "tar",
