@@ -219,6 +219,17 @@ async fn an_answer_of_before_the_account_was_made_is_not_believed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_of_before_that_still_has_what_was_deleted_is_no_verdict() {
+    let scenario = up_to_the_act()
+        .then(deleted(deletes(Some("1"))))
+        .then(created())
+        .then(on(LISTED).lists(json!([account("old", "1")])));
+    let scenario = proved(scenario, "new");
+    carried_out(&scenario).await.unwrap();
+    scenario.is_over();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_account_that_changed_is_looked_at_again_and_deleted_by_what_was_just_read() {
     let scenario = up_to_the_act()
         .then(deletes(Some("1")).fails(409))

@@ -157,7 +157,12 @@ async fn verdicts(
 ) -> Result<Vec<Verdict>, Fault> {
     let fresh = waited.is_none();
     let judged: Vec<&Seen> = judged.into_iter().filter(|seen| !record.skipped(&seen.target)).collect();
-    let places = places(ctx, &judged, waited).await?;
+    let mut places = places(ctx, &judged, waited).await?;
+    // What was seen to end, and stands on a list, is looked at again: the list may be one of before.
+    let stands =
+        |seen: &&Seen| places.get(seen.target.uid.as_str()) == Some(&Place::With) && record.ended(&seen.target);
+    let stands: Vec<&Seen> = judged.iter().copied().filter(stands).collect();
+    places.extend(self::places(ctx, &stands, None).await?);
     let opinions = judged.into_iter().map(|seen| {
         let place = places.get(seen.target.uid.as_str()).copied().unwrap_or(Place::Unclear);
         let ended = record.ended(&seen.target);
