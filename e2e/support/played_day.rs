@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use domain::drill::DrillReport;
 use jiff::{SignedDuration, Timestamp};
+use rollcall::api::policy::Coverage;
 use rollcall::api::revocation::Phase;
 use rollcall::kube::telemetry::Metrics;
 use serde_json::json;
@@ -181,6 +182,8 @@ fn sync(metrics: &Metrics, leavers: &[Leaver], minute: u32) {
         ("Unknown", unknown),
     ];
     metrics.people(POLICY, &states.into_iter().map(|(state, number)| (state.to_owned(), number)).collect());
+    let seen = Coverage { owned: 96, unowned: 31 - minute / 180, ambiguous: 2, users: 88, ..Coverage::default() };
+    metrics.coverage(POLICY, Some(&seen));
     for one in left.into_iter().filter(|one| one.seen == minute) {
         metrics.leaver_reported(POLICY, now - SignedDuration::from_hours(one.late), now);
         (0..2).for_each(|_| metrics.person_written());

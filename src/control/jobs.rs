@@ -117,6 +117,7 @@ async fn look_or_start(
         memory.active = Some((now, work.clone()));
         return Ok(work);
     }
+    ctx.metrics.failing_jobs(failures(&seen).len());
     wait_after_failures(&seen, since, now)?;
     if let Some((at, fault)) = &memory.refused
         && calls::wait(now.duration_since(*at)) < REFUSED_AGAIN
@@ -180,21 +181,27 @@ fn at_work(job: &ListedJob, shape: &str) -> bool {
     }
 }
 
+/// The Jobs that failed in a row, the newest first: when each ended, and how.
+fn failures(jobs: &[ListedJob]) -> Vec<(&ListedJob, Option<Timestamp>, &String)> {
+    let mut by_age: Vec<&ListedJob> = jobs.iter().collect();
+    by_age.sort_by_key(|job| std::cmp::Reverse(job.made));
+    let failed = by_age.into_iter().map_while(|job| match &job.state {
+        JobState::Failed(at, how) => Some((job, at.or(job.made), how)),
+        _ => None,
+    });
+    failed.collect()
+}
+
 /// Waits longer after each Job that failed in a row: a revoker that cannot work must not be started every second. What was
 /// released after the newest of them was made had no part in it, and waits as if it were the first.
 fn wait_after_failures(jobs: &[ListedJob], since: Option<Timestamp>, now: Timestamp) -> Result<(), Fault> {
-    let mut by_age: Vec<&ListedJob> = jobs.iter().collect();
-    by_age.sort_by_key(|job| std::cmp::Reverse(job.made));
-    let mut failed = by_age.iter().map_while(|job| match &job.state {
-        JobState::Failed(at, how) => Some((at.or(job.made), how)),
-        _ => None,
-    });
-    let Some((Some(at), how)) = failed.next() else { return Ok(()) };
-    let failures = failed.count().saturating_add(1);
-    let untried = since.is_some_and(|since| by_age.first().and_then(|job| job.made).is_some_and(|made| made < since));
+    let failed = failures(jobs);
+    let Some((newest, Some(at), how)) = failed.first() else { return Ok(()) };
+    let failures = failed.len();
+    let untried = since.is_some_and(|since| newest.made.is_some_and(|made| made < since));
     let failures = if untried { 1 } else { failures };
     let wait = FIRST_WAIT * 2_i32.pow(u32::try_from(failures - 1).unwrap_or(u32::MAX).min(MAX_DOUBLINGS));
-    let again = calls::wait((at + wait).duration_since(now));
+    let again = calls::wait((*at + wait).duration_since(now));
     if again.is_zero() {
         return Ok(());
     }

@@ -17,10 +17,10 @@ use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
 pub use self::groups::FAULTS;
-use self::groups::{Drills, Lateness, Reconciles};
+use self::groups::{Coverage, Drills, Lateness, Reconciles};
 use self::labels::{ByPhase, Connection, Failure, Found, Hook, Kind, People, Policy, Poll, Told, Webhook, Why};
 use crate::api::person::State;
-use crate::api::policy::Accounts;
+use crate::api::policy::{self, Accounts};
 use crate::api::revocation::{HookOutcome, Phase};
 use domain::drill::DrillReport;
 use domain::identity::Finding;
@@ -63,6 +63,8 @@ pub struct Metrics {
     refuted: Gauge,
     stopped: Gauge,
     remaining: Family<Why, Gauge>,
+    failing_jobs: Gauge,
+    coverage: Coverage,
     drills: Drills,
     lateness: Lateness,
     of_reconciles: Reconciles,
@@ -146,6 +148,12 @@ impl Default for Metrics {
         );
         let stopped = Gauge::default();
         registry.register("stopped", "Whether the global stop is set; of the control that leads", stopped.clone());
+        let failing_jobs = Gauge::default();
+        registry.register(
+            "revoker_jobs_failed_in_a_row",
+            "Jobs of the revoker that failed, the newest among them, since one did not; of the control that leads",
+            failing_jobs.clone(),
+        );
         let remaining = Family::default();
         registry.register(
             "access_remaining",
@@ -154,6 +162,7 @@ impl Default for Metrics {
         );
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
+        let coverage = Coverage::registered(&mut registry);
         let drills = Drills::registered(&mut registry);
         let lateness = Lateness::registered(&mut registry);
         let of_reconciles = Reconciles::registered(&mut registry);
@@ -179,6 +188,8 @@ impl Default for Metrics {
             refuted,
             stopped,
             remaining,
+            failing_jobs,
+            coverage,
             drills,
             lateness,
             of_reconciles,
@@ -228,6 +239,18 @@ impl Metrics {
         for (finding, number) in of_people.into_iter().chain([("Orphan", found.orphans)]) {
             self.accounts.get_or_create(&Found { policy: policy.to_owned(), finding }).set(number.into());
         }
+    }
+
+    /// Whose the ServiceAccounts are, and the users of bindings, as a policy sees them; nothing before it was first applied.
+    pub fn coverage(&self, policy: &str, seen: Option<&policy::Coverage>) {
+        if let Some(seen) = seen {
+            self.coverage.set(policy, seen);
+        }
+    }
+
+    /// So many Jobs of the revoker failed one after another.
+    pub fn failing_jobs(&self, number: usize) {
+        self.failing_jobs.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// Somebody of a policy left as of `effective`, and the source said so at `seen`. An announced day is on time.

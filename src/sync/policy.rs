@@ -440,6 +440,7 @@ async fn report(
         Ok((status, report)) => {
             watched.shared.metrics.people(&policy.name_any(), &status.people);
             watched.shared.metrics.accounts(&policy.name_any(), status.accounts.as_ref());
+            watched.shared.metrics.coverage(&policy.name_any(), status.coverage.as_ref());
             (status, Ok(report))
         }
         Err(fault) => (before.clone(), Err(fault)),

@@ -1,4 +1,4 @@
-//! Metrics that belong together: of drills, of how late HR and Rollcall were, and of reconciles.
+//! Metrics that belong together: of drills, of coverage, of how late HR and Rollcall were, and of reconciles.
 
 use std::sync::atomic::AtomicU64;
 
@@ -8,7 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::labels::{Failure, Kind, Policy};
+use super::labels::{Failure, Kind, OwnedBy, Policy};
+use crate::api::policy;
 
 /// What drills showed, by their policy: where none is installed there is no series, and nothing to be alarmed by.
 #[derive(Debug)]
@@ -44,6 +45,40 @@ impl Drills {
                 "drill_refused_seconds",
                 "How long after the file said so the newest drill that passed saw everything refused",
             ),
+        }
+    }
+}
+
+/// Whose the ServiceAccounts of a cluster are, and the users that its bindings name, as a policy sees them.
+#[derive(Debug)]
+pub(super) struct Coverage {
+    accounts: Family<OwnedBy, Gauge>,
+    users: Family<OwnedBy, Gauge>,
+}
+
+impl Coverage {
+    pub(super) fn registered(registry: &mut Registry) -> Self {
+        let mut gauge = |name, help| {
+            let gauge = Family::default();
+            registry.register(name, help, Family::clone(&gauge));
+            gauge
+        };
+        Self {
+            accounts: gauge("coverage_accounts", "ServiceAccounts, by whether one person owns them, several or nobody"),
+            users: gauge(
+                "coverage_users",
+                "Users in bindings that are known people, and those that look like it and are nobody's",
+            ),
+        }
+    }
+
+    pub(super) fn set(&self, policy: &str, seen: &policy::Coverage) {
+        let of = |owner| OwnedBy { policy: policy.to_owned(), owner };
+        for (owner, number) in [("One", seen.owned), ("Several", seen.ambiguous), ("Nobody", seen.unowned)] {
+            self.accounts.get_or_create(&of(owner)).set(number.into());
+        }
+        for (owner, number) in [("One", seen.users), ("Nobody", seen.unknown_users)] {
+            self.users.get_or_create(&of(owner)).set(number.into());
         }
     }
 }

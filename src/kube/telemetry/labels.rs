@@ -26,6 +26,12 @@ pub(super) struct Found {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OwnedBy {
+    pub(super) policy: String,
+    pub(super) owner: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Policy {
     pub(super) policy: String,
 }

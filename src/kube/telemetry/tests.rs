@@ -13,6 +13,10 @@ fn filled() -> Metrics {
     metrics.accounts("lonely", None);
     let found = BTreeMap::from([("LeaverEnabled".to_owned(), 2)]);
     metrics.accounts("everyone", Some(&Accounts { people: found, orphans: 4, ..Accounts::default() }));
+    metrics.coverage("lonely", None);
+    let seen = policy::Coverage { owned: 7, unowned: 3, users: 5, ..policy::Coverage::default() };
+    metrics.coverage("everyone", Some(&seen));
+    metrics.failing_jobs(2);
     metrics.leaver_seen("hq", None);
     let at = |second| Timestamp::from_second(second).unwrap();
     metrics.leaver_reported("everyone", at(100), at(7_300));
@@ -58,6 +62,12 @@ fn metrics_have_the_names_that_dashboards_are_written_for() {
     for line in [
         r#"rollcall_reconcile_duration_seconds_count{kind="Revocation"} 1"#,
         r#"rollcall_reconcile_failures_total{kind="Revocation",class="Waiting"} 1"#,
+        r#"rollcall_coverage_accounts{policy="everyone",owner="One"} 7"#,
+        r#"rollcall_coverage_accounts{policy="everyone",owner="Several"} 0"#,
+        r#"rollcall_coverage_accounts{policy="everyone",owner="Nobody"} 3"#,
+        r#"rollcall_coverage_users{policy="everyone",owner="One"} 5"#,
+        r#"rollcall_coverage_users{policy="everyone",owner="Nobody"} 0"#,
+        "rollcall_revoker_jobs_failed_in_a_row 2",
         r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
         r#"rollcall_hooks_ended_total{hook="notify-siem",outcome="Done"} 1"#,
         r#"rollcall_webhooks_total{connection="hq",outcome="Taken"} 1"#,
