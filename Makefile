@@ -371,7 +371,7 @@ REPOSITORY ?= https://github.com/OWNER/rollcall
 IMAGE ?= ghcr.io/owner/rollcall
 .PHONY: packages
 packages: tools built ## a whole release but the plugin for macOS, in target/packages, as the workflow makes it; pulled again from a registry on this machine
-	$(MAKE) --no-print-directory plugin TARGET=x86_64-pc-windows-gnu
+	$(MAKE) --no-print-directory plugin TARGET=x86_64-pc-windows-gnu || echo "without the plugin for Windows" >&2
 	cp target/plugin/* target/built/
 	release/assemble.sh target/built $(REPOSITORY) $(IMAGE)
 	release/rehearse.sh
