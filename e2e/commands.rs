@@ -83,7 +83,7 @@ async fn an_admin_sees_what_is_wrong_reads_now_and_holds_somebody() {
         // What is told of a moment, or of another form, is another value each time.
         let apart = ["plan", "report", "grants", "events"].contains(&command[0]);
         // The forms are printed one after another: they are of one state where that is the same before and after.
-        let [as_json, as_yaml, table, wide] = eventually(&format!("{command:?} is of one state"), || async {
+        let [as_json, as_yaml, table, wide] = eventually(&format!("{} is of one state", command.join(" ")), || async {
             let forms = ["json", "yaml", "table", "wide"].map(said);
             (apart || forms[0] == said("json")).then_some(forms)
         })

@@ -39,7 +39,7 @@ const TOLD: &str = "target/faults.told";
 /// Each mishap at each of these calls, in an order in which few of one kind, and few at one call, follow each other.
 fn pairs(calls: &BTreeMap<Who, BTreeMap<String, usize>>) -> Vec<Pair> {
     let mut of_kind: Vec<VecDeque<Pair>> = Vec::new();
-    for (place, mishap) in Mishap::ALL.into_iter().enumerate() {
+    for (place, mishap) in Mishap::ALL.iter().copied().enumerate() {
         let mut all = VecDeque::new();
         for (who, calls) in calls {
             for (call, times) in calls.iter().filter(|(call, _)| mishap.suits(call)) {
@@ -78,7 +78,7 @@ fn chosen(all: &[Pair]) -> Vec<Pair> {
 
 /// A mishap in words, in one line.
 pub fn words((who, planned): &Pair) -> String {
-    format!("{who:?}: {planned}")
+    format!("{}: {planned}", who.as_str())
 }
 
 /// Notes what came to its end.

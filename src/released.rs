@@ -183,7 +183,7 @@ fn a_workflow_runs_only_what_is_in_the_repository() {
             }
         }
     }
-    assert!(seen > 8, "the workflows were not read: {seen}");
+    assert!(seen > 9, "the workflows were not read: {seen}");
 }
 
 #[test]

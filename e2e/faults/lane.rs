@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use domain::plan::RemainingReason;
+use domain::spelled;
 use futures::StreamExt;
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use rollcall::api::condition::Reason;
 use rollcall::api::revocation::{Action, HookOutcome, Operation, Phase, RevocationStatus, StepOutcome, VerdictKind};
@@ -51,6 +52,8 @@ pub enum Who {
     Revoker,
     Trim,
 }
+
+spelled!(Who { Sync => "Sync", Control => "Control", Revoker => "Revoker", Trim => "Trim" });
 
 /// A mishap, and whose call it befalls.
 pub type Pair = (Who, Planned);
@@ -94,7 +97,7 @@ impl Lane {
         let values = json!({"hooks": {"enabled": true}, "trim": {"enabled": true, "roles": ["view"]}});
         let rollcall = Installation::with("faults", &targets, values).await;
         let mut proxies = BTreeMap::new();
-        for who in [Who::Sync, Who::Control, Who::Revoker, Who::Trim] {
+        for who in Who::ALL.iter().copied() {
             proxies.insert(who, Arc::new(Proxy::open().await));
         }
         let running = (
@@ -378,10 +381,9 @@ impl Lane {
         ids: &[&String],
         far: impl Fn(&[Revocation]) -> Option<Revocation>,
     ) -> Vec<Option<Revocation>> {
-        let (far, api) = (&far, &self.rollcall.api::<Revocation>());
+        let far = &far;
         join_all(ids.iter().map(|id| async move {
-            let theirs = ListParams::default().fields(&format!("spec.person={}", self.people[*id]));
-            far(&api.list(&theirs).await.ok()?.items) // a call may be lost here too
+            far(&self.rollcall.listed_of(&self.people[*id]).await.ok()?) // a call may be lost here too
         }))
         .await
     }

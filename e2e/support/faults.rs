@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
+use domain::spelled;
 use serde_json::json;
 
 /// How late an answer comes,
@@ -43,22 +44,21 @@ pub enum Mishap {
     Internal,
 }
 
-impl Mishap {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Crash,
-        Self::Delay,
-        Self::ArrivesLate,
-        Self::Drop,
-        Self::AnswerLost,
-        Self::Duplicate,
-        Self::Stale,
-        Self::Conflict,
-        Self::Gone,
-        Self::TooMany,
-        Self::Internal,
-    ];
+spelled!(Mishap {
+    Crash => "Crash",
+    Delay => "Delay",
+    ArrivesLate => "ArrivesLate",
+    Drop => "Drop",
+    AnswerLost => "AnswerLost",
+    Duplicate => "Duplicate",
+    Stale => "Stale",
+    Conflict => "Conflict",
+    Gone => "Gone",
+    TooMany => "TooMany",
+    Internal => "Internal",
+});
 
+impl Mishap {
     /// Whether it means anything for such a call: what only reads has no second effect, and what writes is not answered from a cache.
     pub fn suits(self, call: &str) -> bool {
         let reads = call.starts_with("GET ");
@@ -162,7 +162,7 @@ pub struct Planned {
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} at call {} of {}", self.mishap, self.nth, self.call)
+        write!(f, "{} at call {} of {}", self.mishap.as_str(), self.nth, self.call)
     }
 }
 

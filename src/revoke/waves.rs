@@ -397,6 +397,15 @@ mod tests {
         }
     }
 
+    /// A pod of an old day that runs as `web`.
+    fn pod(name: &str, kind: &str, maker: &str) -> Value {
+        let owner = json!([{"apiVersion": "apps/v1", "kind": kind, "name": maker, "uid": "set", "controller": true}]);
+        json!({
+            "metadata": {"name": name, "uid": "pod-a", "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": owner},
+            "spec": {"serviceAccountName": "web", "containers": [{"name": "c"}]},
+        })
+    }
+
     #[tokio::test]
     async fn what_was_not_replaced_is_named_with_what_keeps_it() {
         let said = open(Some("a PodDisruptionBudget does not let Pod web-1 be replaced")).not_all_are_replaced();
@@ -420,12 +429,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_budget_that_refuses_for_long_ends_the_waves_and_is_named() {
-        let owner =
-            json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "set", "controller": true}]);
-        let pod = json!({
-            "metadata": {"name": "web-1-a", "uid": "pod-a", "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": owner},
-            "spec": {"serviceAccountName": "web", "containers": [{"name": "c"}]},
-        });
+        let pod = pod("web-1-a", "ReplicaSet", "web-1");
         let account = json!({"metadata": {"name": "web", "uid": "n", "creationTimestamp": "2026-03-01T00:00:00Z"}});
         let scenario = Scenario::default()
             .meanwhile(on("GET /api/v1/namespaces/apps/serviceaccounts/web").answers(account))
@@ -449,12 +453,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_of_before_the_account_was_made_again_leaves_no_pod_with_a_dead_token() {
-        let owner =
-            json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "set", "controller": true}]);
-        let pod = json!({
-            "metadata": {"name": "web-0", "uid": "pod-a", "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": owner},
-            "spec": {"serviceAccountName": "web", "containers": [{"name": "c"}]},
-        });
+        let pod = pod("web-0", "StatefulSet", "web");
         let account =
             |uid: &str, made: &str| json!({"metadata": {"name": "web", "uid": uid, "creationTimestamp": made}});
         let look = || on("GET /api/v1/namespaces/apps/serviceaccounts/web");

@@ -36,10 +36,15 @@ impl Installation {
 
     /// All Revocations of a Person, oldest first.
     pub async fn revocations_of(&self, person: &str) -> Vec<Revocation> {
+        self.listed_of(person).await.unwrap()
+    }
+
+    /// The same, where the call may be lost.
+    pub async fn listed_of(&self, person: &str) -> kube::Result<Vec<Revocation>> {
         let theirs = ListParams::default().fields(&format!("spec.person={person}"));
-        let mut of_person = self.api::<Revocation>().list(&theirs).await.unwrap().items;
+        let mut of_person = self.api::<Revocation>().list(&theirs).await?.items;
         of_person.sort_by_key(|revocation| revocation.metadata.creation_timestamp.clone());
-        of_person
+        Ok(of_person)
     }
 
     /// Waits until the newest Revocation of this operation is in this phase, and gives it.
