@@ -7,10 +7,10 @@ use rollcall::api::person::{Moves, State};
 use rollcall::api::{Person, SyncPolicy};
 use serde_json::{Value, json};
 
-use crate::policies::{guarded, make};
+use crate::policies::guarded;
 use crate::says_who_left::remember;
 use crate::support::attempts::Try::{Create, Patch as Change};
-use crate::support::attempts::{BINDINGS, PEOPLE, attempt, each};
+use crate::support::attempts::{PEOPLE, bind_role, each};
 use crate::support::installation::{Consent, Installation, POLICY};
 use crate::support::waiting::eventually;
 
@@ -120,33 +120,18 @@ async fn many_moves_at_once_wait_for_a_human() {
 #[tokio::test]
 async fn a_review_is_answered_by_those_who_may_in_their_own_name_and_never_by_the_mover() {
     let rollcall = guarded("reviews", &[]).await;
-    let group = "rbac.authorization.k8s.io";
     let since = "2026-03-01T09:00:00Z";
     let sync = rollcall.cluster.acting_as(&rollcall.identity("sync"), &["system:authenticated"]).await;
     let people: Api<Person> = Api::namespaced(sync, &rollcall.namespace);
     let review = json!({"since": since, "fields": ["department"], "due": "2026-03-15T09:00:00Z"});
     let status = Patch::Merge(json!({"status": {"aliases": ["user:mover"], "moves": {"review": review}}}));
     people.patch_status("p-7", &PatchParams::default(), &status).await.unwrap();
-    for (who, role) in [("reviewer", "reviewer"), ("mover", "reviewer"), ("linker", "linker")] {
-        let binding = json!({
-            "metadata": {"name": who}, "subjects": [{"kind": "User", "name": who, "apiGroup": group}],
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)}});
-        make(&rollcall, BINDINGS, binding).await;
-    }
     let ours = format!("system:serviceaccount:{}:pipeline", rollcall.namespace);
-    let binding = json!({
-        "metadata": {"name": "pipeline"}, "subjects": [{"kind": "User", "name": ours, "apiGroup": group}],
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-reviewer", rollcall.release)}});
-    make(&rollcall, BINDINGS, binding).await;
+    for (who, role) in [("reviewer", "reviewer"), ("mover", "reviewer"), ("linker", "linker"), (&ours, "reviewer")] {
+        bind_role(&rollcall, who, role).await;
+    }
     let answer = |by: &str, of: &str| json!({"review": {"of": of, "reason": "still needed", "by": by, "at": since}});
     let says = |by: &str, of: &str| json!({"spec": answer(by, of)});
-    for who in ["linker", "reviewer", "mover", &ours] {
-        eventually("the roles are bound", || async {
-            let (layer, _) = attempt(&rollcall, who, &rollcall.namespace, PEOPLE, &Change("p-7", json!({}))).await;
-            (layer == "none").then_some(())
-        })
-        .await;
-    }
     let sync = rollcall.identity("sync");
     let rows = vec![
         ("reviewer", "answers", PEOPLE, Change("p-7", says("reviewer", since)), "none"),

@@ -4,16 +4,14 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
-use kube::api::PostParams;
 use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
+use crate::support::attempts::bind_role;
 use crate::support::installation::{Consent, Installation, a_day};
-use crate::support::objects::object;
 use crate::support::people::People;
 use crate::support::waiting::eventually;
 
@@ -139,7 +137,7 @@ async fn a_leaver_is_erased_once_revoked_and_comes_back_only_if_they_own_somethi
     assert!(!export(&[]).contains(&rollcall.address("7")), "masked unless asked for");
 
     for role in ["viewer", "eraser"] {
-        bind(&rollcall, role).await;
+        bind_role(&rollcall, role, role).await;
     }
     let refused = rollcall.fails(&["erase", &seven, "--yes", "--as", "viewer"]);
     assert!(refused.contains("forbidden"), "{refused}");
@@ -156,22 +154,6 @@ async fn a_leaver_is_erased_once_revoked_and_comes_back_only_if_they_own_somethi
     rollcall.poll().await;
     rollcall.waits_for("7", "Baseline").await;
     assert_eq!(rollcall.person("7").await.unwrap().name_any(), person, "what came back is theirs, and a human decides");
-}
-
-/// Binds a ClusterRole of the chart to the user of its name.
-async fn bind(rollcall: &Installation, role: &str) {
-    let group = "rbac.authorization.k8s.io";
-    let binding: RoleBinding = object(json!({
-        "metadata": {"name": role}, "subjects": [{"kind": "User", "name": role, "apiGroup": group}],
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)},
-    }));
-    rollcall.api::<RoleBinding>().create(&PostParams::default(), &binding).await.unwrap();
-    eventually("the role is bound", || async {
-        let client = rollcall.cluster.acting_as(role, &["system:authenticated"]).await;
-        let people: kube::Api<rollcall::api::Person> = kube::Api::namespaced(client, &rollcall.namespace);
-        people.list(&Default::default()).await.is_ok().then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]

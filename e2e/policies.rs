@@ -207,6 +207,9 @@ async fn a_hold_is_a_humans_in_their_own_name_and_nobodys_of_themself() {
         })
         .await;
     }
+    for role in ["linker", "holder"] {
+        bind_role(&rollcall, role, role).await;
+    }
     let holds =
         |by: &str| json!({"spec": {"hold": {"reason": "a dispute", "until": "2031-01-01T00:00:00Z", "by": by}}});
     let lifts = || json!({"spec": {"hold": null}});
@@ -246,6 +249,17 @@ async fn a_hold_is_a_humans_in_their_own_name_and_nobodys_of_themself() {
             ("grace", "holds a colleague in another's name", PEOPLE, Change("p-7", holds("ada")), "policy"),
             ("grace", "holds themself for longer", PEOPLE, Change("p-8", holds("grace")), "policy"),
             ("grace", "lifts the hold on themself", PEOPLE, Change("p-8", lifts()), "policy"),
+            (
+                "linker",
+                "holds somebody, with the right to patch alone",
+                PEOPLE,
+                Change("p-7", holds("linker")),
+                "policy",
+            ),
+            ("linker", "lifts a hold, with the right to patch alone", PEOPLE, Change("p-8", lifts()), "policy"),
+            ("linker", "makes somebody who is held", PEOPLE, Create(held("p-9")), "policy"),
+            ("holder", "holds somebody, with the role for it", PEOPLE, Change("p-7", holds("holder")), "none"),
+            ("holder", "lifts a hold, with the role for it", PEOPLE, Change("p-8", lifts()), "none"),
             (&ours, "holds somebody", PEOPLE, Change("p-7", holds(&ours)), "policy"),
             (&ours, "lifts a hold", PEOPLE, Change("p-8", lifts()), "policy"),
             ("sync", "makes a Revocation", REVOCATIONS, Create(named("r")), "rbac"),
@@ -330,21 +344,11 @@ async fn an_answer_is_accepted_by_those_who_may_approve() {
     rollcall.connect(json!({})).await;
     let hq = rollcall.connection.as_str();
     for role in ["approver", "viewer"] {
-        let group = "rbac.authorization.k8s.io";
-        let binding = json!({
-            "metadata": {"name": role}, "subjects": [{"kind": "User", "name": role, "apiGroup": group}],
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)}});
-        make(&rollcall, BINDINGS, binding).await;
+        bind_role(&rollcall, role, role).await;
     }
     let accepted = |value: Value| json!({"metadata": {"annotations": {"rollcall.dev/accept": value}}});
     let asked = json!({"metadata": {"annotations": {"rollcall.dev/requestedAt": "now"}}});
     make(&rollcall, CONFIG_MAPS, json!({"metadata": {"name": "rollcall-stop"}, "data": {"reason": "why"}})).await;
-    eventually("the role is bound", || async {
-        let (layer, _) =
-            attempt(&rollcall, "approver", &rollcall.namespace, CONNECTIONS, &Change(hq, asked.clone())).await;
-        (layer == "none").then_some(())
-    })
-    .await;
     each(
         &rollcall,
         &rollcall.namespace,

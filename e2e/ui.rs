@@ -13,16 +13,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Html;
 use jiff::Timestamp;
-use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
-use kube::api::PostParams;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
+use crate::support::attempts::bind_role;
 use crate::support::chromium::{Chromium, Tab};
 use crate::support::company::{self, cut_name, person_name};
 use crate::support::installation::{Consent, Installation, suffix};
-use crate::support::objects::object;
 use crate::support::people::People;
 use crate::support::played_api::PlayedApi;
 use crate::support::process::{Process, rollcall, write_kubeconfig};
@@ -314,22 +312,6 @@ async fn a_page_of_another_origin_another_name_or_another_port_reads_nothing() {
     assert!(outside.is_err(), "it listens at one address alone");
 }
 
-/// Binds a role of the chart to a user of the same name.
-async fn bind(rollcall: &Installation, role: &str) {
-    let group = "rbac.authorization.k8s.io";
-    let binding: RoleBinding = object(json!({
-        "metadata": {"name": format!("ui-{role}")}, "subjects": [{"kind": "User", "name": role, "apiGroup": group}],
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)},
-    }));
-    rollcall.api::<RoleBinding>().create(&PostParams::default(), &binding).await.unwrap();
-    eventually("the role is bound", || async {
-        let client = rollcall.cluster.acting_as(role, &["system:authenticated"]).await;
-        let people: kube::Api<rollcall::api::Person> = kube::Api::namespaced(client, &rollcall.namespace);
-        people.list(&Default::default()).await.is_ok().then_some(())
-    })
-    .await;
-}
-
 /// The words of a text, each a blank apart.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -344,7 +326,7 @@ fn many(rollcall: &Installation) -> People {
 async fn a_leaver_is_seen_to_be_refused_while_the_page_is_looked_at_and_it_says_what_why_says() {
     let (rollcall, _running, _) = Installation::with_seven("ui", Consent::Accounts, json!({})).await;
     rollcall.learn(&many(&rollcall)).await;
-    bind(&rollcall, "viewer").await;
+    bind_role(&rollcall, "viewer", "viewer").await;
     let refused = rollcall.fails(&["ui", "--as", "nobody"]);
     assert!(refused.contains("forbidden"), "who may read nothing is told at once: {refused}");
 

@@ -5,12 +5,11 @@ use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
-use crate::policies::{guarded, make};
+use crate::policies::guarded;
 use crate::support::attempts::Try::{Create, Patch as Change};
-use crate::support::attempts::{BINDINGS, PEOPLE, attempt, each};
+use crate::support::attempts::{PEOPLE, bind_role, each};
 use crate::support::installation::{Consent, Installation};
 use crate::support::tokens::{mint_unbound, refused};
-use crate::support::waiting::eventually;
 
 #[tokio::test]
 async fn whoever_walks_out_is_cut_at_once_and_hr_confirms_it_later() {
@@ -42,11 +41,7 @@ async fn whoever_walks_out_is_cut_at_once_and_hr_confirms_it_later() {
 async fn nobody_declares_without_the_right_or_in_the_name_of_another() {
     let rollcall = guarded("declares", &[]).await;
     for role in ["declarer", "linker"] {
-        let group = "rbac.authorization.k8s.io";
-        let binding = json!({
-            "metadata": {"name": role}, "subjects": [{"kind": "User", "name": role, "apiGroup": group}],
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)}});
-        make(&rollcall, BINDINGS, binding).await;
+        bind_role(&rollcall, role, role).await;
     }
     let word = |by: &str| json!({"declared": {"reason": "walked out", "until": "2126-01-01T00:00:00Z", "by": by}});
     let says = |by: &str| json!({"spec": word(by)});
@@ -55,11 +50,6 @@ async fn nobody_declares_without_the_right_or_in_the_name_of_another() {
         json!({"spec": {"declared": {"reason": "late", "by": "declarer", "state": "Active", "at": at, "until": until}}})
     };
     let sync = rollcall.identity("sync");
-    eventually("the roles are bound", || async {
-        let (layer, _) = attempt(&rollcall, "linker", &rollcall.namespace, PEOPLE, &Change("p-7", json!({}))).await;
-        (layer == "none").then_some(())
-    })
-    .await;
     let rows = vec![
         ("declarer", "declares", PEOPLE, Change("p-7", says("declarer")), "none"),
         ("declarer", "in another's name", PEOPLE, Change("p-7", says("linker")), "policy"),

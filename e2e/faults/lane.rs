@@ -6,7 +6,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::plan::RemainingReason;
 use domain::spelled;
@@ -17,11 +17,12 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use rollcall::api::condition::Reason;
+use rollcall::api::person::State;
 use rollcall::api::revocation::{Action, HookOutcome, Operation, Phase, RevocationStatus, StepOutcome, VerdictKind};
-use rollcall::api::{FrozenNames, Revocation, names};
+use rollcall::api::{FrozenNames, Person, Revocation, names};
 use serde_json::json;
 
 use crate::faults::words;
@@ -44,6 +45,9 @@ const PEOPLE: u32 = 900;
 const OBJECTS: [&str; 8] = ["account-", "alone-", "robot-", "shared-", "secret-", "work-", "room-", "crew-"];
 /// What turns up late, and waits for an approval: by a part of the names of the Revocations, and what is done.
 const LATE: [(&str, Action); 2] = [("-late-handover-", Action::HandOver), ("-late-sessions-cut", Action::Evict)];
+/// How often the file is read, and how long after each read the Persons may take to show it.
+const READS: u32 = 8;
+const NEXT_READ: Duration = Duration::from_secs(40);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
@@ -290,7 +294,7 @@ impl Lane {
             proxy.mishaps().plan(ids.iter().zip(pairs).filter_map(of).collect());
         }
         self.staff = ids.iter().fold(self.staff.clone(), |staff, id| staff.person(id).terminated());
-        self.rollcall.learn(&self.staff).await;
+        self.learns(&ids, State::Terminated).await;
         self.until(&ids, &told, "cut", |all| ended(all, Operation::Cut)).await;
         self.until(&ids, &told, "removed", |all| ended(all, Operation::Remove)).await;
         self.what_is_late(&ids, &told).await;
@@ -307,7 +311,7 @@ impl Lane {
         }
 
         self.staff = ids.iter().fold(self.staff.clone(), |staff, id| staff.person(id).active());
-        self.rollcall.learn(&self.staff).await;
+        self.learns(&ids, State::Active).await;
         self.until(&ids, &told, "free again", |all| {
             let lifted = |one: &Revocation| one.status.as_ref()?.freeze.as_ref()?.lifted;
             ended(all, Operation::Cut).filter(|cut| lifted(cut).is_some())
@@ -325,6 +329,32 @@ impl Lane {
         let happened: BTreeSet<String> = self.proxies.values().flat_map(|proxy| proxy.mishaps().happened()).collect();
         let missed = ids.iter().zip(pairs).filter(|(id, _)| !happened.contains(*id));
         missed.filter_map(|(_, pair)| pair.clone()).collect()
+    }
+
+    /// Has the file read until these Persons are so: after an answer of before, or one that was lost, the next read tells it, as it does
+    /// where a schedule is shorter than here.
+    async fn learns(&self, ids: &[String], state: State) {
+        self.rollcall.file(&self.staff.csv()).await;
+        let people: Api<Person> = self.rollcall.api();
+        let is_so = |person: &Person| {
+            let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
+            employment.is_some_and(|employment| employment.state == state)
+        };
+        for _ in 0..READS {
+            self.rollcall.poll().await;
+            let asked = Instant::now();
+            while asked.elapsed() < NEXT_READ {
+                let all = people.list(&ListParams::default()).await;
+                let named = |id: &String| {
+                    all.iter().flatten().find(|person| person.metadata.name.as_ref() == Some(&self.people[id]))
+                };
+                if ids.iter().all(|id| named(id).is_some_and(is_so)) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        panic!("the Persons do not show what was read {READS} times");
     }
 
     /// Approves what turned up late of each, and waits until it is done.
@@ -371,7 +401,7 @@ impl Lane {
                 let missing: Vec<String> = waited_for.iter().map(|id| format!("{id}: {}", told[*id])).collect();
                 panic!("not {what}: {missing:#?}\nat the same time: {told:#?}");
             }
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 

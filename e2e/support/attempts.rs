@@ -1,14 +1,17 @@
 //! Attempts: who tries what on which resource, as a rehearsal, and which layer says no.
 
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams, Preconditions,
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
+    Preconditions,
 };
+use rollcall::api::Person;
 use serde_json::{Value, json};
 
 use super::chart;
 use super::installation::Installation;
 use super::objects::object;
+use super::waiting::eventually;
 
 /// What is tried.
 pub enum Try<'a> {
@@ -43,6 +46,23 @@ pub const HOOK_TEMPLATES: Resource = ("rollcall.dev", "v1alpha1", "HookTemplates
 pub const RESOURCES: Resource = ("rollcall.dev", "v1alpha1", "ScimResource", "scimresources");
 pub const HINTS: Resource = ("rollcall.dev", "v1alpha1", "ReadHint", "readhints");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
+
+/// Binds a ClusterRole of the chart to a user in Rollcall's namespace, and waits until that is known.
+pub async fn bind_role(rollcall: &Installation, user: &str, role: &str) {
+    let group = "rbac.authorization.k8s.io";
+    let binding: RoleBinding = object(json!({
+        "metadata": {"generateName": format!("{role}-")},
+        "subjects": [{"kind": "User", "name": user, "apiGroup": group}],
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)},
+    }));
+    rollcall.api::<RoleBinding>().create(&PostParams::default(), &binding).await.unwrap();
+    eventually("the role is bound", || async {
+        let client = rollcall.cluster.acting_as(user, &["system:authenticated"]).await;
+        let people: Api<Person> = Api::namespaced(client, &rollcall.namespace);
+        people.list_metadata(&ListParams::default().limit(1)).await.ok()
+    })
+    .await;
+}
 
 /// Gives users every right there is: from a moment later on, policies alone decide what they may do.
 pub async fn every_right(rollcall: &Installation, users: &[String]) {

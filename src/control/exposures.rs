@@ -1,7 +1,8 @@
-//! What a leaver could read: Secrets that are not theirs; and where they could open a session. Found out when their cut is planned, before their bindings go.
+//! What a leaver could read: Secrets that are not theirs; and where they could open a session. Found out when their cut is planned, or until it
+//! is over: of the bindings that went meanwhile, the manifests are kept.
 //!
 //! RBAC is read once for all who leave at the time, while the plan goes on: a list that comes late, or not at all, delays
-//! nobody. It is written with the release, or with the end: a write of its own would come between a human and what they decide on. A list is of what could be read, not of what was.
+//! no act. It is written with the release, or with the end: a write of its own would come between a human and what they decide on. A list is of what could be read, not of what was.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,9 +62,8 @@ impl Exposures {
         }
         let uid = revocation.uid()?;
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
-        // Once the revoker is at work their bindings go, and what is found then is not what they could read.
-        let begun = status.is_some_and(|status| status.claim.is_some());
-        if found.is_none() && !begun && owned_status::open(revocation) {
+        // Also once the revoker is at work, since it keeps what it ends: a process that led before may have died with what it had found.
+        if found.is_none() && owned_status::open(revocation) {
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(revocation.name_any());
             self.told.notify_one();
         }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_found_out_for_a_cut_before_the_revoker_begins_and_for_nothing_else() {
+    fn it_is_found_out_for_a_cut_that_is_not_over_and_for_nothing_else() {
         let revocation = |operation: &str, status: serde_json::Value| -> Revocation {
             serde_json::from_value(serde_json::json!({
                 "metadata": {"name": "p-7-cut", "uid": "u"},
@@ -234,7 +234,8 @@ mod tests {
         for (what, operation, status, expected) in [
             ("planned", "Cut", serde_json::json!({"phase": "Held"}), true),
             ("released", "Cut", serde_json::json!({"phase": "Released"}), true),
-            ("at work", "Cut", serde_json::json!({"phase": "Released", "claim": {"by": "r", "at": at}}), false),
+            ("at work", "Cut", serde_json::json!({"phase": "Released", "claim": {"by": "r", "at": at}}), true),
+            ("over", "Cut", serde_json::json!({"phase": "Revoked", "claim": {"by": "r", "at": at}}), false),
             ("known", "Cut", serde_json::json!({"phase": "Held", "exposure": {"at": at}}), false),
             ("a removal", "Remove", serde_json::json!({"phase": "Held"}), false),
         ] {

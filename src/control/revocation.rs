@@ -114,6 +114,9 @@ async fn step(
         tracing::warn!(revocation = revocation.name_any(), %fault, "its frozen user names are as they were; looked at again");
     }
     match look {
+        Look::Close(_) if exposure.is_none() && sessions::gives_way(revocation, inputs.policy.as_ref(), now) => {
+            return Ok(Some(being_read()));
+        }
         Look::Close(finished) => {
             part.exposure = exposure;
             return close(ctx, &inputs, part, finished, now).await.map(Some);
@@ -147,8 +150,7 @@ async fn step(
                 None if released.plan().targets.is_empty() => match unfrozen {
                     Some(fault) => Err(fault), // there is nothing else to do about them
                     None if exposure.is_none() && sessions::gives_way(revocation, inputs.policy.as_ref(), now) => {
-                        let updates = vec![condition::reconciling("What they could reach is being read.")];
-                        Ok(Report { updates, again: GIVES_WAY })
+                        Ok(being_read())
                     }
                     None => {
                         part.exposure = exposure;
@@ -163,6 +165,11 @@ async fn step(
         }
     };
     report.map(Some)
+}
+
+fn being_read() -> Report {
+    let updates = vec![condition::reconciling("What they could reach is being read.")];
+    Report { updates, again: GIVES_WAY }
 }
 
 /// Seals that something works again, or does no more, before it is said.

@@ -73,12 +73,14 @@ fn wanted(policy: &SyncPolicy, cut: &Revocation) -> Option<(Places, Timestamp)> 
     (policy.spec.revocation.sessions == Wanted::Evict).then(|| convert::sessions(cut)).flatten()
 }
 
-/// Whether a cut that has nothing to do gives way for a moment: once it is over, where sessions may be open is not asked again.
+/// Whether a cut gives way for a moment before its end: once it is over, where sessions may be open is not asked again.
 pub fn gives_way(revocation: &Revocation, policy: Option<&SyncPolicy>, now: Timestamp) -> bool {
-    const AT_MOST: SignedDuration = SignedDuration::from_secs(10);
-    let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0);
+    const AFTER_IT_WAS_MADE: SignedDuration = SignedDuration::from_secs(10);
+    const AFTER_ITS_ACTS: SignedDuration = SignedDuration::from_secs(30);
+    let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0 + AFTER_IT_WAS_MADE);
+    let acted = revocation.status.as_ref().and_then(|status| status.acted).map(|acted| acted + AFTER_ITS_ACTS);
     let evicts = policy.is_some_and(|policy| policy.spec.revocation.sessions == Wanted::Evict);
-    evicts && !revocation.spec.late && made.is_some_and(|made| now.duration_since(made) < AT_MOST)
+    evicts && !revocation.spec.late && acted.or(made).is_some_and(|end| now < end)
 }
 
 /// Turns the plan of what turned up later into one of pods: their targets in place of all others, and what remains of sessions beside
@@ -211,13 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_with_nothing_to_do_gives_way_for_a_moment_where_sessions_count() {
+    fn a_cut_gives_way_for_a_moment_before_its_end_where_sessions_count() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let early = at("2026-03-01T00:00:05Z");
         assert!(gives_way(&cut(&json!({})), Some(&policy("Evict")), early));
         assert!(!gives_way(&cut(&json!({})), Some(&policy("Report")), early));
         assert!(!gives_way(&cut(&json!({})), Some(&policy("Evict")), at("2026-03-01T00:00:11Z")));
         assert!(!gives_way(&cut(&json!({})), None, early));
+        let acted = cut(&json!({"acted": "2026-03-01T01:00:00Z"}));
+        for (instant, expected) in [("2026-03-01T01:00:12Z", true), ("2026-03-01T01:00:31Z", false)] {
+            assert_eq!(gives_way(&acted, Some(&policy("Evict")), at(instant)), expected, "{instant}");
+        }
     }
 
     #[test]

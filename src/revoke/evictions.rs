@@ -49,6 +49,8 @@ struct Open<'a> {
     seen: &'a Seen,
     /// Whether its eviction was accepted.
     evicted: bool,
+    /// Whether the last list did not have it.
+    missing: bool,
     /// What keeps it, and whether that is a budget.
     kept: Option<String>,
     by_budget: bool,
@@ -81,7 +83,9 @@ impl<'a> Evicting<'a> {
         for seen in targets.iter().filter(|seen| is_its(seen)) {
             let namespace = seen.target.namespace.as_str();
             let place = places.entry(namespace).or_insert_with(|| Place::new(namespace, most));
-            place.open.insert(&seen.target.uid, Open { seen, evicted: false, kept: None, by_budget: false });
+            place
+                .open
+                .insert(&seen.target.uid, Open { seen, evicted: false, missing: false, kept: None, by_budget: false });
         }
         (!places.is_empty()).then(|| Self(places.into_values().collect()))
     }
@@ -133,11 +137,16 @@ impl<'a> Place<'a> {
         over
     }
 
-    /// Those that are gone.
+    /// Those that are gone: two lists in a row do not have them. One alone may be of before they were made.
     fn gone(&mut self, pods: &Pods) -> Vec<Over<'a>> {
         let there: BTreeSet<&str> =
             pods.running.iter().map(|pod| pod.uid.as_str()).chain(pods.finished.iter().map(String::as_str)).collect();
-        let gone: Vec<&str> = self.open.keys().copied().filter(|uid| !there.contains(uid)).collect();
+        let mut gone: Vec<&str> = Vec::new();
+        for (uid, one) in &mut self.open {
+            let missing = !there.contains(uid);
+            gone.extend((missing && one.missing).then_some(*uid));
+            one.missing = missing;
+        }
         let end = |one: Open<'a>| {
             let outcome = if one.evicted { StepOutcome::Done } else { StepOutcome::AlreadyGone };
             (one.seen, Ended::new(outcome))

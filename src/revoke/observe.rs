@@ -154,7 +154,7 @@ impl<'a> Observer<'a> {
         let (index, consumers, cut) =
             futures::try_join!(ctx.shared.people(ctx), ctx.shared.consumers(ctx, namespaces), pod::cut(ctx, inputs),)?;
         let person = inputs.person.as_ref().map(|person| convert::person_facts(person, calls::now()));
-        let sessions = cut.zip(person.as_ref()).and_then(|(cut, person)| pod::sessions(&cut, person, &index));
+        let sessions = pod::sessions(ctx, cut, person.as_ref(), &index, begun).await?;
         let ended = targets.iter().filter(|target| record.ended(target)).map(|target| target.uid.clone()).collect();
         Ok(Self {
             ctx,

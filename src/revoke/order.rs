@@ -1,5 +1,6 @@
 //! The revoker's calls in their order, on one account of one leaver, with answers that a healthy API server does not give.
 
+mod evicted;
 mod hand_over;
 mod recheck;
 mod rotation;

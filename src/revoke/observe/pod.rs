@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use super::{Observation, Observer, namespace_is_gone};
 use crate::api::{Revocation, convert};
@@ -20,23 +21,47 @@ use domain::sessions::{self, Places};
 pub async fn cut(ctx: &Context, inputs: &GateInputs) -> Result<Option<Revocation>, Fault> {
     let Some(name) = convert::cut_of(&inputs.revocation) else { return Ok(None) };
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-    let cut = call("read the cut", api.get_opt(&name)).await?;
-    Ok(cut.filter(|cut| cut.spec.person_uid == inputs.revocation.spec.person_uid))
+    let its = |cut: &Revocation| cut.spec.person_uid == inputs.revocation.spec.person_uid;
+    let mut cut = call("read the cut", api.get_opt(&name)).await?.filter(its);
+    if cut.as_ref().and_then(convert::sessions).is_none() {
+        // A plan to evict was drawn of what it says: one that says nothing may be an answer of before it ended.
+        cut = call("read the cut again", api.get_opt(&name)).await?.filter(its);
+    }
+    Ok(cut)
 }
 
 /// Where sessions of this person may be open, and since when none can be opened; none once a user name that was frozen is not theirs
-/// alone.
-pub fn sessions(cut: &Revocation, person: &PersonFacts, index: &Index) -> Option<(Places, Timestamp)> {
-    let plan = cut.status.as_ref()?.plan.as_ref()?;
-    let theirs = plan.freezes.iter().all(|name| index.user_claim(&name.name, person) == Claim::Theirs);
-    convert::sessions(cut).filter(|_| theirs)
+/// alone: that is asked again of everybody as they were read since this Revocation was taken up.
+pub async fn sessions(
+    ctx: &Context,
+    cut: Option<Revocation>,
+    person: Option<&PersonFacts>,
+    index: &Index,
+    begun: Instant,
+) -> Result<Option<(Places, Timestamp)>, Fault> {
+    let (Some(cut), Some(person)) = (cut, person) else { return Ok(None) };
+    let theirs =
+        all_theirs(&cut, person, index) || all_theirs(&cut, person, &*ctx.shared.people_since(ctx, begun).await?);
+    Ok(convert::sessions(&cut).filter(|_| theirs))
+}
+
+/// Whether every user name that was frozen is this person's alone.
+fn all_theirs(cut: &Revocation, person: &PersonFacts, index: &Index) -> bool {
+    let plan = cut.status.as_ref().and_then(|status| status.plan.as_ref());
+    let names = plan.into_iter().flat_map(|plan| &plan.freezes).map(|freeze| &freeze.name);
+    names.into_iter().all(|name| index.user_claim(name, person) == Claim::Theirs)
 }
 
 impl Observer<'_> {
     /// What stands under the name of a pod, out of a list: the right to list them is all that is asked for.
     pub(super) async fn look_at_pod(&self, target: &Target) -> Result<Observation, Fault> {
         let api: Api<Pod> = Api::namespaced(self.ctx.client.clone(), &target.namespace);
-        let listed = match call("look at a pod", api.listed(&target.name)).await {
+        let its = |pods: &[Pod]| pods.iter().any(|pod| pod.uid().as_ref() == Some(&target.uid));
+        let mut listed = call("look at a pod", api.listed(&target.name)).await;
+        if matches!(&listed, Ok(pods) if !its(pods)) {
+            listed = call("look at a pod again", api.listed(&target.name)).await; // that may be a list of before it was made
+        }
+        let listed = match listed {
             Ok(listed) => listed,
             Err(fault) if fault.is_forbidden() && namespace_is_gone(self.ctx, &target.namespace).await? => Vec::new(),
             Err(fault) if fault.is_forbidden() => {
