@@ -5,7 +5,7 @@
 //! no act. It is written with the release, or with the end: a write of its own would come between a human and what they decide on. A list is of what could be read, not of what was.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::freeze::first;
 use super::{Context, owned_status};
@@ -26,7 +27,7 @@ use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::rbac;
 use domain::exposure::{self, Exposed, MAX_ROWS, Tier};
-use domain::plan;
+use domain::plan::{self, Binding};
 use domain::rbac::{Rbac, RoleBound};
 use domain::sessions::Places;
 
@@ -41,6 +42,9 @@ const AT_ONCE: usize = 8;
 /// Most namespaces whose pods are listed for one leaver; of the others it is only said that they could run something there.
 const MAX_LISTED: usize = 16;
 
+/// How long a cut gives way before its end for what is not found.
+const GIVES_WAY: Duration = Duration::from_secs(20);
+
 /// Secrets by pod.
 type Used = BTreeMap<String, BTreeSet<String>>;
 
@@ -48,7 +52,8 @@ type Used = BTreeMap<String, BTreeSet<String>>;
 #[derive(Default)]
 pub struct Exposures {
     asked: Mutex<BTreeSet<String>>,
-    found: Mutex<HashMap<String, Exposure>>,
+    /// By uid: what was found, or since when it is looked for.
+    known: Mutex<HashMap<String, Result<Exposure, Instant>>>,
     told: Notify,
 }
 
@@ -61,18 +66,29 @@ impl Exposures {
             return known;
         }
         let uid = revocation.uid()?;
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        let found = self.known().get(&uid).and_then(|known| known.clone().ok());
         // Also once the revoker is at work, since it keeps what it ends: a process that led before may have died with what it had found.
         if found.is_none() && owned_status::open(revocation) {
+            self.known().entry(uid).or_insert_with(|| Err(Instant::now()));
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(revocation.name_any());
             self.told.notify_one();
         }
         found
     }
 
+    /// Whether it is still looked for by this process, and may be found in a moment.
+    pub fn awaited(&self, revocation: &Revocation) -> bool {
+        let since = revocation.uid().and_then(|uid| self.known().get(&uid)?.as_ref().err().copied());
+        since.is_some_and(|since| since.elapsed() < GIVES_WAY)
+    }
+
     /// A Revocation is over or gone.
     pub fn forget(&self, uid: &str) {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.known().remove(uid);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Result<Exposure, Instant>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self) -> BTreeSet<String> {
@@ -86,8 +102,8 @@ pub async fn keep(ctx: Arc<Context>) {
         ctx.exposures.told.notified().await;
         tokio::time::sleep(TOGETHER).await;
         let names = ctx.exposures.take();
-        for _ in 0..TRIES {
-            match find(&ctx, &names).await {
+        for tried in 1..=TRIES {
+            match find(&ctx, &names, tried == TRIES).await {
                 Ok(()) => break,
                 Err(fault) => tracing::warn!(%fault, "what leavers could read is not known; tried again"),
             }
@@ -96,15 +112,21 @@ pub async fn keep(ctx: Arc<Context>) {
     }
 }
 
-async fn find(ctx: &Context, names: &BTreeSet<String>) -> Result<(), Fault> {
+/// `last`: what is listed is taken as it is. Else a list that lacks a binding of theirs that is watched, or its role, is of before.
+async fn find(ctx: &Context, names: &BTreeSet<String>, last: bool) -> Result<(), Fault> {
     let mut rbac = everything(ctx).await?;
     rbac.bindings.extend(gone(ctx, names).await?);
+    let mut of_before = false;
     for name in names {
         let Some(revocation) = ctx.stores.revocations.get(name) else { continue };
         let person = ctx.stores.people.get(&revocation.spec.person);
         let (Some(person), Some(uid)) = (person, revocation.uid()) else { continue };
         let facts = convert::person_facts(&person, (ctx.clock)());
         let belongings = ctx.owned(|owned| owned.of(&facts, &BTreeSet::new()));
+        if !last && belongings.bindings.iter().any(|one| lacks(&rbac, &one.object)) {
+            of_before = true;
+            continue;
+        }
         let accounts: Vec<_> = belongings.accounts.into_iter().map(|account| account.object).collect();
         let who = rbac::everything_of(&facts, &belongings.index, &accounts, &rbac);
         // First without pods, which says where these matter.
@@ -119,9 +141,19 @@ async fn find(ctx: &Context, names: &BTreeSet<String>) -> Result<(), Fault> {
         let own = rbac::names_of(&facts, &belongings.index, names.iter().map(|name| name.name.as_str()), &rbac);
         let sessions = Sessions::of(&Places::of(&rbac, &own));
         let exposure = Exposure { sessions, ..shown(rows, (ctx.clock)()) };
-        ctx.exposures.found.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, exposure);
+        ctx.exposures.known().insert(uid, Ok(exposure));
+    }
+    if of_before {
+        let cause = "the API server listed fewer of them than it has told of".to_owned();
+        return Err(Fault::Transient { doing: "read roles and bindings", cause });
     }
     Ok(())
+}
+
+/// Whether a binding that is watched is not listed, or its role is not.
+fn lacks(rbac: &Rbac, watched: &Binding) -> bool {
+    let is_it = |one: &&RoleBound| (&one.namespace, &one.name) == (&watched.namespace, &watched.name);
+    rbac.bindings.iter().find(is_it).is_none_or(|listed| !rbac.roles.contains_key(&listed.role))
 }
 
 /// Roles and bindings of the whole cluster.
@@ -217,6 +249,30 @@ mod tests {
         let found: Vec<_> =
             kept(&revocation).into_iter().map(|one| (one.namespace, one.name, one.subjects.len())).collect();
         assert_eq!(found, [("apps".into(), "mine".into(), 1), (String::new(), "mine".into(), 1)]);
+    }
+
+    #[test]
+    fn a_list_without_a_binding_that_is_watched_or_without_its_role_is_of_before() {
+        let watched = Binding {
+            kind: plan::Kind::RoleBinding,
+            namespace: "apps".into(),
+            name: "mine".into(),
+            uid: "u".into(),
+            subjects: Vec::new(),
+            break_glass: false,
+        };
+        let role = || ("apps".to_owned(), "edit".to_owned());
+        let bound = |namespace: &str| RoleBound {
+            namespace: namespace.into(),
+            name: "mine".into(),
+            role: role(),
+            subjects: Vec::new(),
+        };
+        let listed = |bindings, roles: &[_]| Rbac { roles: roles.iter().cloned().collect(), bindings };
+        let known = (role(), Vec::new());
+        assert!(!lacks(&listed(vec![bound("other"), bound("apps")], std::slice::from_ref(&known)), &watched));
+        assert!(lacks(&listed(vec![bound("other")], &[known]), &watched), "no binding");
+        assert!(lacks(&listed(vec![bound("apps")], &[]), &watched), "no role");
     }
 
     #[test]

@@ -114,7 +114,9 @@ async fn step(
         tracing::warn!(revocation = revocation.name_any(), %fault, "its frozen user names are as they were; looked at again");
     }
     match look {
-        Look::Close(_) if exposure.is_none() && sessions::gives_way(revocation, inputs.policy.as_ref(), now) => {
+        Look::Close(_)
+            if exposure.is_none() && sessions::gives_way(&ctx.exposures, revocation, inputs.policy.as_ref()) =>
+        {
             return Ok(Some(being_read()));
         }
         Look::Close(finished) => {
@@ -149,7 +151,9 @@ async fn step(
                 Some(waits) => Ok(waits),
                 None if released.plan().targets.is_empty() => match unfrozen {
                     Some(fault) => Err(fault), // there is nothing else to do about them
-                    None if exposure.is_none() && sessions::gives_way(revocation, inputs.policy.as_ref(), now) => {
+                    None if exposure.is_none()
+                        && sessions::gives_way(&ctx.exposures, revocation, inputs.policy.as_ref()) =>
+                    {
                         Ok(being_read())
                     }
                     None => {

@@ -14,6 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
+use super::exposures::Exposures;
 use super::freeze::first;
 use super::recent::Recent;
 use crate::api::policy::Sessions as Wanted;
@@ -74,13 +75,9 @@ fn wanted(policy: &SyncPolicy, cut: &Revocation) -> Option<(Places, Timestamp)> 
 }
 
 /// Whether a cut gives way for a moment before its end: once it is over, where sessions may be open is not asked again.
-pub fn gives_way(revocation: &Revocation, policy: Option<&SyncPolicy>, now: Timestamp) -> bool {
-    const AFTER_IT_WAS_MADE: SignedDuration = SignedDuration::from_secs(10);
-    const AFTER_ITS_ACTS: SignedDuration = SignedDuration::from_secs(30);
-    let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0 + AFTER_IT_WAS_MADE);
-    let acted = revocation.status.as_ref().and_then(|status| status.acted).map(|acted| acted + AFTER_ITS_ACTS);
+pub fn gives_way(exposures: &Exposures, revocation: &Revocation, policy: Option<&SyncPolicy>) -> bool {
     let evicts = policy.is_some_and(|policy| policy.spec.revocation.sessions == Wanted::Evict);
-    evicts && !revocation.spec.late && acted.or(made).is_some_and(|end| now < end)
+    evicts && !revocation.spec.late && exposures.awaited(revocation)
 }
 
 /// Turns the plan of what turned up later into one of pods: their targets in place of all others, and what remains of sessions beside
@@ -172,7 +169,7 @@ mod tests {
 
     fn cut(status: &Value) -> Revocation {
         serde_json::from_value(json!({
-            "metadata": {"name": "p-7-1-cut", "creationTimestamp": "2026-03-01T00:00:00Z"},
+            "metadata": {"name": "p-7-1-cut", "uid": "u-cut", "creationTimestamp": "2026-03-01T00:00:00Z"},
             "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
                      "due": "2026-03-01T00:00:00Z", "reason": "left"},
             "status": status,
@@ -212,18 +209,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_cut_gives_way_for_a_moment_before_its_end_where_sessions_count() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let early = at("2026-03-01T00:00:05Z");
-        assert!(gives_way(&cut(&json!({})), Some(&policy("Evict")), early));
-        assert!(!gives_way(&cut(&json!({})), Some(&policy("Report")), early));
-        assert!(!gives_way(&cut(&json!({})), Some(&policy("Evict")), at("2026-03-01T00:00:11Z")));
-        assert!(!gives_way(&cut(&json!({})), None, early));
-        let acted = cut(&json!({"acted": "2026-03-01T01:00:00Z"}));
-        for (instant, expected) in [("2026-03-01T01:00:12Z", true), ("2026-03-01T01:00:31Z", false)] {
-            assert_eq!(gives_way(&acted, Some(&policy("Evict")), at(instant)), expected, "{instant}");
-        }
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_gives_way_for_a_moment_before_its_end_where_sessions_count() {
+        let (exposures, cut) = (Exposures::default(), cut(&json!({"phase": "Released"})));
+        let gives = |exposures: &Exposures, sessions| gives_way(exposures, &cut, Some(&policy(sessions)));
+        assert!(!gives(&exposures, "Evict"), "nobody looks for it");
+        assert_eq!(exposures.of(&cut), None);
+        assert!(gives(&exposures, "Evict") && !gives(&exposures, "Report") && !gives_way(&exposures, &cut, None));
+        tokio::time::advance(Duration::from_secs(21)).await;
+        assert_eq!(exposures.of(&cut), None);
+        assert!(!gives(&exposures, "Evict"), "and not for ever");
     }
 
     #[test]

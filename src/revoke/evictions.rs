@@ -28,8 +28,8 @@ use domain::waves::{self, Pod};
 
 /// How often it is looked at how far the waves are.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long what refuses for good may do so: control's list may not be seen by every API server yet.
-const REFUSED: Duration = Duration::from_secs(12);
+/// How long what refuses for good may do so: another control may have to take over before it lists what may be evicted.
+const REFUSED: Duration = Duration::from_secs(60);
 /// How long a budget may refuse what nothing else is under way for.
 const BUDGET: Duration = Duration::from_secs(30);
 /// How long the waves of a workload may stand still: a pod may take so long to end, and another one to be ready.

@@ -31,8 +31,10 @@ use domain::plan::{Action, RemainingReason, Target};
 use domain::rotation::adoption::Maker;
 use domain::waves::{self, Pod, Wave};
 
-/// How long a budget may refuse what is to be replaced before the account is left as it is; and how long control may take to list it.
+/// How long a budget may refuse what is to be replaced before the account is left as it is.
 const REFUSED: Duration = Duration::from_secs(12);
+/// How long control may take to list it: another one may have to take over first. A step takes no longer than 45 seconds.
+const NOT_LISTED: Duration = Duration::from_secs(35);
 /// How often that is asked, and how often it is looked at how far the waves are.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long one eviction may take to be answered.
@@ -81,9 +83,10 @@ pub async fn evict(ctx: &Context, namespace: &str, (name, uid): (&str, &str), as
 /// # Errors        transient: asked again by a new process
 pub async fn refused(ctx: &Context, target: &Target, manifest: Option<Value>) -> Result<Option<Ended>, Fault> {
     let made = act::made(target, manifest);
-    let deadline = Instant::now() + REFUSED;
+    let begun = Instant::now();
     loop {
-        let why = match listed(ctx, target).await? {
+        let listed = listed(ctx, target).await?;
+        let why = match listed {
             true => match would_be_kept(ctx, target).await? {
                 None => would_not_be_made(ctx, target, made.as_ref()).await?,
                 kept => kept,
@@ -92,7 +95,7 @@ pub async fn refused(ctx: &Context, target: &Target, manifest: Option<Value>) ->
         };
         match why {
             None => return Ok(None),
-            Some(why) if Instant::now() >= deadline => {
+            Some(why) if begun.elapsed() >= if listed { REFUSED } else { NOT_LISTED } => {
                 let said = format!("nothing was changed: {why}");
                 return Ok(Some(Ended::saying(StepOutcome::Failed, said)));
             }
