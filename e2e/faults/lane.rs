@@ -35,7 +35,7 @@ use crate::support::objects::object;
 use crate::support::people::People;
 use crate::support::proxy::Proxy;
 use crate::support::rotators::{Node, Rotators, external_secrets};
-use crate::support::waiting::{PATIENCE, eventually};
+use crate::support::waiting::eventually;
 use crate::support::workloads::{make as makes, pod_spec};
 
 /// Who stays; those after them leave, one after the other. All ids are as long, so that none is the beginning of another.
@@ -45,6 +45,8 @@ const PEOPLE: u32 = 900;
 const OBJECTS: [&str; 8] = ["account-", "alone-", "robot-", "shared-", "secret-", "work-", "room-", "crew-"];
 /// What turns up late, and waits for an approval: by a part of the names of the Revocations, and what is done.
 const LATE: [(&str, Action); 2] = [("-late-handover-", Action::HandOver), ("-late-sessions-cut", Action::Evict)];
+/// Longest wait for a wave: the revoker's Jobs are started later and later where several of a wave crash.
+const PATIENCE: Duration = Duration::from_secs(900);
 /// How often the file is read, and how long after each read the Persons may take to show it.
 const READS: u32 = 8;
 const NEXT_READ: Duration = Duration::from_secs(40);

@@ -116,11 +116,14 @@ pub async fn keep(ctx: Arc<Context>) {
 async fn find(ctx: &Context, names: &BTreeSet<String>, last: bool) -> Result<(), Fault> {
     let mut rbac = everything(ctx).await?;
     rbac.bindings.extend(gone(ctx, names).await?);
-    let mut of_before = false;
+    let (mut of_before, mut listed) = (false, BTreeMap::new());
     for name in names {
         let Some(revocation) = ctx.stores.revocations.get(name) else { continue };
         let person = ctx.stores.people.get(&revocation.spec.person);
         let (Some(person), Some(uid)) = (person, revocation.uid()) else { continue };
+        if ctx.exposures.known().get(&uid).is_some_and(Result::is_ok) {
+            continue; // asked for again while it was being found
+        }
         let facts = convert::person_facts(&person, (ctx.clock)());
         let belongings = ctx.owned(|owned| owned.of(&facts, &BTreeSet::new()));
         if !last && belongings.bindings.iter().any(|one| lacks(&rbac, &one.object)) {
@@ -133,7 +136,10 @@ async fn find(ctx: &Context, names: &BTreeSet<String>, last: bool) -> Result<(),
         let places = exposure::exposed(&rbac, &who, &BTreeMap::new());
         let places = places.into_iter().filter(|row| row.tier == Tier::Exec && !row.namespace.is_empty());
         let places: BTreeSet<String> = places.map(|row| row.namespace).take(MAX_LISTED).collect();
-        let rows = exposure::exposed(&rbac, &who, &used(ctx, places).await);
+        let unlisted = places.iter().filter(|place| !listed.contains_key(*place)).cloned().collect();
+        listed.extend(used(ctx, unlisted).await);
+        let used = places.into_iter().filter_map(|place| Some((place.clone(), listed.get(&place)?.clone()?)));
+        let rows = exposure::exposed(&rbac, &who, &used.collect());
         let names = match ctx.stores.policies.get(&revocation.spec.policy) {
             Some(policy) => plan::user_names(&facts, &belongings.index, &first::protected(ctx, &policy)),
             None => Vec::new(),
@@ -197,13 +203,14 @@ fn kept(revocation: &Revocation) -> Vec<RoleBound> {
     rbac::bindings(&namespaced, &cluster)
 }
 
-/// The Secrets that pods use, of the namespaces that let control see what runs there.
-async fn used(ctx: &Context, places: BTreeSet<String>) -> BTreeMap<String, Used> {
+/// The Secrets that pods use, by namespace; none of one that does not let control see what runs there.
+async fn used(ctx: &Context, places: BTreeSet<String>) -> BTreeMap<String, Option<Used>> {
     let reads = places.into_iter().map(|namespace| async move {
-        let pods = inventory::pods(&ctx.client, &namespace).await.ok()?;
-        Some((namespace, pods.into_iter().map(|pod| (pod.name, pod.uses.secrets)).collect()))
+        let pods = inventory::pods(&ctx.client, &namespace).await.ok();
+        let used = pods.map(|pods| pods.into_iter().map(|pod| (pod.name, pod.uses.secrets)).collect());
+        (namespace, used)
     });
-    futures::future::join_all(reads).await.into_iter().flatten().collect()
+    futures::future::join_all(reads).await.into_iter().collect()
 }
 
 /// As the Revocation shows it: bounded, and how many there are more.
