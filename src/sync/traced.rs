@@ -124,7 +124,9 @@ fn spans(trace: &Trace, turn: &Turn, now: Timestamp) -> Vec<Span> {
     let read = |Read { connection, begun, taken }: &Read| {
         trace.part(Name::Read, connection, (*begun, *taken)).saying(Key::Connection, Value::name(connection))
     };
-    let person = trace.part(Name::Person, "", (turn.found, now));
+    // A read may be done while the pass begins.
+    let found = turn.reads.iter().map(|read| read.taken).fold(turn.found, Timestamp::max);
+    let person = trace.part(Name::Person, "", (found, now));
     turn.reads.iter().map(read).chain([person]).collect()
 }
 
@@ -212,10 +214,13 @@ mod tests {
 
     #[test]
     fn the_read_comes_before_what_was_made_of_it() {
-        let read = Read { connection: "hq".into(), begun: at(88), taken: at(90) };
-        let spans = spans(&Trace::new("r-uid", 0, Vec::new()), &Turn { found: at(91), reads: vec![read] }, at(93));
-        let times: Vec<_> = spans.iter().map(|span| (span.name, span.begun, span.ended)).collect();
-        assert_eq!(times, [(Name::Read, at(88), at(90)), (Name::Person, at(91), at(93))]);
-        assert!(spans[0].attributes.contains(&(Key::Connection, Value::name("hq"))));
+        for (pass, begins) in [(91, 91), (89, 90)] {
+            let read = Read { connection: "hq".into(), begun: at(88), taken: at(90) };
+            let turn = Turn { found: at(pass), reads: vec![read] };
+            let spans = spans(&Trace::new("r-uid", 0, Vec::new()), &turn, at(93));
+            let times: Vec<_> = spans.iter().map(|span| (span.name, span.begun, span.ended)).collect();
+            assert_eq!(times, [(Name::Read, at(88), at(90)), (Name::Person, at(begins), at(93))]);
+            assert!(spans[0].attributes.contains(&(Key::Connection, Value::name("hq"))));
+        }
     }
 }
