@@ -43,7 +43,7 @@ const AT_ONCE: usize = 8;
 const MAX_LISTED: usize = 16;
 
 /// How long a cut gives way before its end for what is not found.
-const GIVES_WAY: Duration = Duration::from_secs(20);
+const AWAITED: Duration = Duration::from_secs(20);
 
 /// Secrets by pod.
 type Used = BTreeMap<String, BTreeSet<String>>;
@@ -66,7 +66,7 @@ impl Exposures {
             return known;
         }
         let uid = revocation.uid()?;
-        let found = self.known().get(&uid).and_then(|known| known.clone().ok());
+        let found = self.known().get(&uid).and_then(|known| known.as_ref().ok().cloned());
         // Also once the revoker is at work, since it keeps what it ends: a process that led before may have died with what it had found.
         if found.is_none() && owned_status::open(revocation) {
             self.known().entry(uid).or_insert_with(|| Err(Instant::now()));
@@ -79,7 +79,7 @@ impl Exposures {
     /// Whether it is still looked for by this process, and may be found in a moment.
     pub fn awaited(&self, revocation: &Revocation) -> bool {
         let since = revocation.uid().and_then(|uid| self.known().get(&uid)?.as_ref().err().copied());
-        since.is_some_and(|since| since.elapsed() < GIVES_WAY)
+        since.is_some_and(|since| since.elapsed() < AWAITED)
     }
 
     /// A Revocation is over or gone.

@@ -43,7 +43,19 @@ pub async fn call<T>(doing: &'static str, future: impl Future<Output = Result<T,
     call_within(CALL, doing, future).await
 }
 
-/// The same with a shorter deadline, for what is of no use later.
+/// Reads, and reads once more where the answer would end something: one alone may be of before.
+///
+/// # Errors
+/// The read's own.
+pub async fn surely<T, F>(read: impl Fn() -> F, ends: impl Fn(&T) -> bool) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let first = read().await;
+    if matches!(&first, Ok(answer) if ends(answer)) { read().await } else { first }
+}
+
+/// `call` with a shorter deadline, for what is of no use later.
 ///
 /// # Errors
 /// The call's own, or a timeout.

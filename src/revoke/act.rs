@@ -28,7 +28,7 @@ use domain::plan::{Action, Kind, RemainingReason, Target};
 const STEP: Duration = Duration::from_secs(45);
 /// How long control's list of what may be made again may take to be seen by the API server, where another control has to take over
 /// first; and how often that is tried.
-const LISTED: Duration = Duration::from_secs(30);
+pub const LISTED: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(250);
 /// How often an object that was changed since it was looked at is looked at again and tried by its version. After that
 /// its uid alone has to fit: who keeps changing their account does not keep it.

@@ -22,7 +22,7 @@ use super::canary::{self, Canary};
 use super::probe::{self, Probe};
 use super::record::{Manifest, Record};
 use crate::api::{convert, names};
-use crate::kube::calls::{self, call};
+use crate::kube::calls::{self, call, surely};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::Fault;
 use crate::kube::{inventory, targets};
@@ -223,13 +223,11 @@ impl<'a> Observer<'a> {
             return Ok((self.look_at_pod(target).await?, None));
         }
         let api = targets::api(&self.ctx.client, target);
-        let mut live = call("look at a target", api.get_opt(&target.name)).await;
-        if matches!(&live, Ok(found) if found.as_ref().and_then(|found| found.metadata.uid.as_ref()) != Some(&target.uid))
-        {
-            // Who is told that it is gone, or another one, looks twice: that may be an answer of before it was made.
-            live = call("look at a target again", api.get_opt(&target.name)).await;
-        }
-        let live = match live {
+        let read = || call("look at a target", api.get_opt(&target.name));
+        let is_another = |found: &Option<DynamicObject>| {
+            found.as_ref().and_then(|found| found.metadata.uid.as_ref()) != Some(&target.uid)
+        };
+        let live = match surely(read, is_another).await {
             Ok(live) => live,
             Err(fault) if fault.is_forbidden() && namespace_is_gone(self.ctx, &target.namespace).await? => None,
             Err(fault) if fault.is_forbidden() => {

@@ -45,10 +45,8 @@ fn policy() -> Value {
     })
 }
 
-/// Found late, and approved: so its gate asks for no count.
 fn revocation() -> Value {
-    let who: Person = serde_json::from_value(person()).unwrap();
-    let target = Target {
+    revocation_of(&[Target {
         action: Action::Recreate,
         kind: Kind::ServiceAccount,
         namespace: "apps".into(),
@@ -56,17 +54,22 @@ fn revocation() -> Value {
         uid: "old".into(),
         heir: None,
         why: "owned".into(),
-    };
+    }])
+}
+
+/// Found late, and approved: so its gate asks for no count.
+fn revocation_of(targets: &[Target]) -> Value {
+    let who: Person = serde_json::from_value(person()).unwrap();
     let rule = convert::rule(&serde_json::from_value(policy()).unwrap());
-    let hash = plan::hash("person-7", &rule, Operation::Cut.into(), std::slice::from_ref(&target));
-    let target = crate::api::revocation::Target::from(&target);
+    let hash = plan::hash("person-7", &rule, Operation::Cut.into(), targets);
+    let targets: Vec<_> = targets.iter().map(crate::api::revocation::Target::from).collect();
     json!({
         "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation",
         "metadata": {"name": format!("{}cut", convert::termination_id(&who).unwrap()), "uid": "r-uid", "resourceVersion": "1"},
         "spec": {"person": who.metadata.name, "personUid": "person-7", "policy": "everyone", "trigger": "Termination",
             "operation": "Cut", "due": "2026-03-01T00:00:00Z", "late": true, "reason": "left",
             "approval": {"planHash": hash, "by": "grace", "at": crate::kube::calls::now()}},
-        "status": {"phase": "Released", "plan": {"hash": hash, "targets": [target]}},
+        "status": {"phase": "Released", "plan": {"hash": hash, "targets": targets}},
     })
 }
 
@@ -194,10 +197,30 @@ pub(super) fn context(scenario: &Scenario) -> Context {
 }
 
 async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
+    carried_out_of(scenario, revocation()).await
+}
+
+async fn carried_out_of(scenario: &Scenario, revocation: Value) -> Result<(), Fault> {
     let ctx = context(scenario);
     let place = Arc::clone(&ctx.places).acquire_owned().await.unwrap();
-    let released = Released::of(serde_json::from_value(revocation()).unwrap()).unwrap();
-    carry_out(&ctx, &Waiting::new(released, None), place).await
+    let released = Released::of(serde_json::from_value(revocation).unwrap()).unwrap();
+    Box::pin(carry_out(&ctx, &Waiting::new(released, None), place)).await
+}
+
+/// What is read of a Revocation and its person, in whatever order and as often.
+fn reads_of(revocation: &Value, person: &Value) -> Scenario {
+    let ours = |kind: &str, name: &str| format!("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/{kind}/{name}");
+    let named = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+    Scenario::default()
+        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/rollcall/events").answers(json!({})))
+        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/apps/events").answers(json!({})))
+        .meanwhile(on(&ours("revocations", &named(revocation))).answers(revocation.clone()))
+        .meanwhile(on(&ours("people", &named(person))).answers(person.clone()))
+        .meanwhile(on(&ours("syncpolicies", "everyone")).answers(policy()))
+        .meanwhile(on("GET /api/v1/namespaces/rollcall/configmaps/rollcall-ledger"))
+        .meanwhile(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
+        .meanwhile(on(&ours("hrconnections", "hq")))
+        .meanwhile(on("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/people").lists(json!([person])))
 }
 
 #[tokio::test(start_paused = true)]

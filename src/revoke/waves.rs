@@ -33,8 +33,6 @@ use domain::waves::{self, Pod, Wave};
 
 /// How long a budget may refuse what is to be replaced before the account is left as it is.
 const REFUSED: Duration = Duration::from_secs(12);
-/// How long control may take to list it: another one may have to take over first. A step takes no longer than 45 seconds.
-const NOT_LISTED: Duration = Duration::from_secs(35);
 /// How often that is asked, and how often it is looked at how far the waves are.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long one eviction may take to be answered.
@@ -95,7 +93,7 @@ pub async fn refused(ctx: &Context, target: &Target, manifest: Option<Value>) ->
         };
         match why {
             None => return Ok(None),
-            Some(why) if begun.elapsed() >= if listed { REFUSED } else { NOT_LISTED } => {
+            Some(why) if begun.elapsed() >= if listed { REFUSED } else { act::LISTED } => {
                 let said = format!("nothing was changed: {why}");
                 return Ok(Some(Ended::saying(StepOutcome::Failed, said)));
             }

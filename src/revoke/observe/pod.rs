@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Observation, Observer, namespace_is_gone};
 use crate::api::{Revocation, convert};
-use crate::kube::calls::call;
+use crate::kube::calls::{call, surely};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
@@ -22,12 +22,9 @@ pub async fn cut(ctx: &Context, inputs: &GateInputs) -> Result<Option<Revocation
     let Some(name) = convert::cut_of(&inputs.revocation) else { return Ok(None) };
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
     let its = |cut: &Revocation| cut.spec.person_uid == inputs.revocation.spec.person_uid;
-    let mut cut = call("read the cut", api.get_opt(&name)).await?.filter(its);
-    if cut.as_ref().and_then(convert::sessions).is_none() {
-        // A plan to evict was drawn of what it says: one that says nothing may be an answer of before it ended.
-        cut = call("read the cut again", api.get_opt(&name)).await?.filter(its);
-    }
-    Ok(cut)
+    // A plan to evict was drawn of what it says: one that says nothing ends that.
+    let read = || async { Ok(call("read the cut", api.get_opt(&name)).await?.filter(its)) };
+    surely(read, |cut| cut.as_ref().and_then(convert::sessions).is_none()).await
 }
 
 /// Where sessions of this person may be open, and since when none can be opened; none once a user name that was frozen is not theirs
@@ -56,12 +53,9 @@ impl Observer<'_> {
     /// What stands under the name of a pod, out of a list: the right to list them is all that is asked for.
     pub(super) async fn look_at_pod(&self, target: &Target) -> Result<Observation, Fault> {
         let api: Api<Pod> = Api::namespaced(self.ctx.client.clone(), &target.namespace);
-        let its = |pods: &[Pod]| pods.iter().any(|pod| pod.uid().as_ref() == Some(&target.uid));
-        let mut listed = call("look at a pod", api.listed(&target.name)).await;
-        if matches!(&listed, Ok(pods) if !its(pods)) {
-            listed = call("look at a pod again", api.listed(&target.name)).await; // that may be a list of before it was made
-        }
-        let listed = match listed {
+        let look = || call("look at a pod", api.listed(&target.name));
+        let is_not_there = |pods: &Vec<Pod>| !pods.iter().any(|pod| pod.uid().as_ref() == Some(&target.uid));
+        let listed = match surely(look, is_not_there).await {
             Ok(listed) => listed,
             Err(fault) if fault.is_forbidden() && namespace_is_gone(self.ctx, &target.namespace).await? => Vec::new(),
             Err(fault) if fault.is_forbidden() => {

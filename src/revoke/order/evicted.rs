@@ -2,14 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::carry_out;
-use super::{STOP, context};
-use crate::api::revocation::Operation;
-use crate::api::{Person, Revocation, convert};
-use crate::kube::outcome::Fault;
-use crate::kube::scenario::{Call, Scenario, on};
-use crate::revoke::queue::{Released, Waiting};
-use domain::plan::{self, Action, Kind, Target};
+use crate::api::{Person, convert};
+use crate::kube::scenario::{Call, on};
+use domain::plan::{Action, Kind, Target};
 
 const PODS: &str = "GET /api/v1/namespaces/apps/pods";
 const NAMED: &str = "GET /api/v1/namespaces/apps/pods?fieldSelector=metadata.name%3Dweb-0";
@@ -23,7 +18,7 @@ fn name(end: &str) -> String {
 }
 
 fn revocation() -> Value {
-    let target = Target {
+    let mut revocation = super::revocation_of(&[Target {
         action: Action::Evict,
         kind: Kind::Pod,
         namespace: "apps".into(),
@@ -31,13 +26,8 @@ fn revocation() -> Value {
         uid: "pod-a".into(),
         heir: None,
         why: "a session may be open in it".into(),
-    };
-    let rule = convert::rule(&serde_json::from_value(super::policy()).unwrap());
-    let hash = plan::hash("person-7", &rule, Operation::Cut.into(), std::slice::from_ref(&target));
-    let mut revocation = super::revocation();
+    }]);
     revocation["metadata"]["name"] = json!(name(EVICTS));
-    revocation["spec"]["approval"]["planHash"] = json!(hash);
-    revocation["status"]["plan"] = json!({"hash": hash, "targets": [crate::api::revocation::Target::from(&target)]});
     revocation
 }
 
@@ -79,34 +69,12 @@ fn written(status: Value) -> Call {
     on(&format!("PATCH {REVOCATIONS}/{}/status", name(EVICTS))).sends(json!({"status": status})).answers(revocation())
 }
 
-fn reads() -> Scenario {
-    let ours = |kind: &str, name: &str| format!("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/{kind}/{name}");
-    let who = person()["metadata"]["name"].as_str().unwrap().to_owned();
-    Scenario::default()
-        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/rollcall/events").answers(json!({})))
-        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/apps/events").answers(json!({})))
-        .meanwhile(on(&ours("revocations", &name(EVICTS))).answers(revocation()))
-        .meanwhile(on(&ours("people", &who)).answers(person()))
-        .meanwhile(on(&ours("syncpolicies", "everyone")).answers(super::policy()))
-        .meanwhile(on("GET /api/v1/namespaces/rollcall/configmaps/rollcall-ledger"))
-        .meanwhile(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
-        .meanwhile(on(&ours("hrconnections", "hq")))
-        .meanwhile(on("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/people").lists(json!([person()])))
-        .meanwhile(on("GET /apis/apps/v1/namespaces/apps/replicasets").lists(json!([])))
-}
-
-async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
-    let ctx = context(scenario);
-    let place = std::sync::Arc::clone(&ctx.places).acquire_owned().await.unwrap();
-    let revocation: Revocation = serde_json::from_value(revocation()).unwrap();
-    carry_out(&ctx, &Waiting::new(Released::of(revocation).unwrap(), None), place).await
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_cut_of_before_its_end_and_lists_of_before_the_pod_was_made_are_not_believed() {
     let read_cut = |over| on(&format!("GET {REVOCATIONS}/{}", name("-cut"))).answers(cut(over));
     let (there, none) = (|call: &str| on(call).lists(json!([pod()])), |call: &str| on(call).lists(json!([])));
-    let scenario = reads()
+    let scenario = super::reads_of(&revocation(), &person())
+        .meanwhile(on("GET /apis/apps/v1/namespaces/apps/replicasets").lists(json!([])))
         .then(read_cut(false))
         .then(read_cut(true))
         .then(none(NAMED))
@@ -123,7 +91,7 @@ async fn a_cut_of_before_its_end_and_lists_of_before_the_pod_was_made_are_not_be
         .meanwhile(none(NAMED))
         .then(written(json!({"verdicts": [{"verdict": "Implied"}], "finished": null})))
         .then(written(json!({"verdicts": [{"verdict": "Implied"}], "finished": "Revoked"})));
-    let carried_out = carried_out(&scenario).await;
+    let carried_out = super::carried_out_of(&scenario, revocation()).await;
     scenario.is_over();
     carried_out.unwrap();
 }

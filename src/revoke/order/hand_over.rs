@@ -2,18 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::super::carry_out;
-use super::{ACCOUNT, ACCOUNTS, LISTED, STOP, account, context, written};
-use crate::api::{Person, Revocation, convert, names};
+use super::{ACCOUNT, ACCOUNTS, LISTED, account, written};
+use crate::api::names;
 use crate::kube::outcome::Fault;
 use crate::kube::scenario::{Scenario, on};
-use crate::revoke::queue::{Released, Waiting};
-use domain::plan::{self, Action, Kind, Operation, Target};
+use domain::plan::{Action, Kind, Target};
 
 const EVICTION: &str = "POST /api/v1/namespaces/apps/pods/web-1-a/eviction";
 
 fn revocation() -> Value {
-    let target = Target {
+    super::revocation_of(&[Target {
         action: Action::HandOver,
         kind: Kind::ServiceAccount,
         namespace: "apps".into(),
@@ -21,13 +19,7 @@ fn revocation() -> Value {
         uid: "old".into(),
         heir: Some("team:web".into()),
         why: "owned".into(),
-    };
-    let rule = convert::rule(&serde_json::from_value(super::policy()).unwrap());
-    let hash = plan::hash("person-7", &rule, Operation::Cut, std::slice::from_ref(&target));
-    let mut revocation = super::revocation();
-    revocation["spec"]["approval"]["planHash"] = json!(hash);
-    revocation["status"]["plan"] = json!({"hash": hash, "targets": [crate::api::revocation::Target::from(&target)]});
-    revocation
+    }])
 }
 
 /// A pod of the ReplicaSet `web-1` that runs as the account, with something over it.
@@ -45,8 +37,6 @@ fn pod(over: &Value) -> Value {
 
 /// Everything that is read: one pod runs as the account, and control has listed this owner for it.
 fn reads(pod: &Value, owner: &str) -> Scenario {
-    let ours = |kind: &str, name: &str| format!("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/{kind}/{name}");
-    let who: Person = serde_json::from_value(super::person()).unwrap();
     let none = [
         "GET /api/v1/namespaces/apps/replicationcontrollers",
         "GET /apis/apps/v1/namespaces/apps/deployments",
@@ -58,17 +48,10 @@ fn reads(pod: &Value, owner: &str) -> Scenario {
     ];
     let list = json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "RecreatableAccounts",
                       "metadata": {"name": names::RECREATE}, "spec": {"owners": {"apps/ada": owner}}});
-    let scenario = Scenario::default()
-        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/rollcall/events").answers(json!({})))
-        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/apps/events").answers(json!({})))
-        .meanwhile(on(&ours("revocations", &super::name())).answers(revocation()))
-        .meanwhile(on(&ours("people", &who.metadata.name.unwrap())).answers(super::person()))
-        .meanwhile(on(&ours("syncpolicies", "everyone")).answers(super::policy()))
-        .meanwhile(on("GET /api/v1/namespaces/rollcall/configmaps/rollcall-ledger"))
-        .meanwhile(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
-        .meanwhile(on(&ours("hrconnections", "hq")))
-        .meanwhile(on("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/people").lists(json!([super::person()])))
-        .meanwhile(on(&ours("recreatableaccounts", names::RECREATE)).answers(list))
+    let recreatable =
+        format!("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/recreatableaccounts/{}", names::RECREATE);
+    let scenario = super::reads_of(&revocation(), &super::person())
+        .meanwhile(on(&recreatable).answers(list))
         .meanwhile(on("GET /api/v1/namespaces/apps/pods").lists(json!([pod])))
         .meanwhile(on(&format!("GET {ACCOUNT}")).answers(account("old", "1")))
         .meanwhile(on(&format!("POST {ACCOUNT}/token")).fails(403));
@@ -80,10 +63,7 @@ fn as_next_owners() -> Value {
 }
 
 async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
-    let ctx = context(scenario);
-    let place = std::sync::Arc::clone(&ctx.places).acquire_owned().await.unwrap();
-    let revocation: Revocation = serde_json::from_value(revocation()).unwrap();
-    carry_out(&ctx, &Waiting::new(Released::of(revocation).unwrap(), None), place).await
+    super::carried_out_of(scenario, revocation()).await
 }
 
 /// What follows where nothing was changed: the account stands, so nothing is proved.

@@ -2,14 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::carry_out;
-use super::{STOP, context, policy, written};
-use crate::api::{Person, Revocation, convert, names};
+use super::{STOP, policy, written};
+use crate::api::{Person, names};
 use crate::kube::calls;
-use crate::kube::outcome::Fault;
 use crate::kube::scenario::{Call, Scenario, on};
-use crate::revoke::queue::{Released, Waiting};
-use domain::plan::{self, Action, Kind, Operation, Target};
+use domain::plan::{Action, Kind, Target};
 use domain::rotation::ESO_HASH;
 
 const SECRET: &str = "/api/v1/namespaces/apps/secrets/db";
@@ -25,7 +22,7 @@ fn rotating_policy() -> Value {
 }
 
 fn revocation(steps: &Value) -> Value {
-    let target = Target {
+    let mut revocation = super::revocation_of(&[Target {
         action: Action::Rotate,
         kind: Kind::Secret,
         namespace: "apps".into(),
@@ -33,17 +30,11 @@ fn revocation(steps: &Value) -> Value {
         uid: "s1".into(),
         heir: None,
         why: "owned".into(),
-    };
-    let rule = convert::rule(&serde_json::from_value(policy()).unwrap());
-    let hash = plan::hash("person-7", &rule, Operation::Cut, std::slice::from_ref(&target));
-    let mut revocation = super::revocation();
-    revocation["spec"]["approval"]["planHash"] = json!(hash);
-    let target = crate::api::revocation::Target::from(&target);
+    }]);
     let mut steps = steps.clone();
     for step in steps.as_array_mut().unwrap() {
-        step["target"] = json!(target);
+        step["target"] = revocation["status"]["plan"]["targets"][0].clone();
     }
-    revocation["status"]["plan"] = json!({"hash": hash, "targets": [target]});
     revocation["status"]["steps"] = steps;
     revocation
 }
@@ -100,13 +91,6 @@ fn pods(scenario: Scenario, name: &str, created: &str) -> Scenario {
     listed(name, created).into_iter().fold(scenario, Scenario::then)
 }
 
-async fn carried_out(scenario: &Scenario, revocation: Value) -> Result<(), Fault> {
-    let ctx = context(scenario);
-    let place = std::sync::Arc::clone(&ctx.places).acquire_owned().await.unwrap();
-    let revocation: Revocation = serde_json::from_value(revocation).unwrap();
-    carry_out(&ctx, &Waiting::new(Released::of(revocation).unwrap(), None), place).await
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_generated_value_is_written_once_and_the_workload_that_has_the_old_one_is_restarted_once() {
     let generate = secret(&json!({"annotations": {names::ROTATE: "Generate password=Password"}}));
@@ -130,7 +114,7 @@ async fn a_generated_value_is_written_once_and_the_workload_that_has_the_old_one
     let scenario = pods(scenario, "new", &later)
         .then(written(json!({"verdicts": [{"verdict": "Adopted"}], "finished": null})))
         .then(written(json!({"verdicts": [{"verdict": "Adopted"}], "finished": "Revoked", "remaining": []})));
-    carried_out(&scenario, revocation(&none)).await.unwrap();
+    super::carried_out_of(&scenario, revocation(&none)).await.unwrap();
     scenario.is_over();
 }
 
@@ -162,6 +146,6 @@ async fn after_a_crash_nothing_is_asked_for_twice_and_what_nobody_starts_again_e
         ]))
         .then(written(json!({"verdicts": [{"verdict": "Refuted"}], "remaining": [{"why": "NotAdopted"}]})))
         .then(written(json!({"finished": "Revoked", "remainingCount": 1, "verified": null})));
-    carried_out(&scenario, revocation(&steps)).await.unwrap();
+    super::carried_out_of(&scenario, revocation(&steps)).await.unwrap();
     scenario.is_over();
 }

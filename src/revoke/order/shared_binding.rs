@@ -3,13 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::carry_out;
-use super::{STOP, context, policy, written};
-use crate::api::{Person, Revocation, convert};
+use super::{STOP, carried_out_of, policy, revocation_of, written};
+use crate::api::Person;
 use crate::kube::outcome::Fault;
 use crate::kube::scenario::{Call, Scenario, on};
-use crate::revoke::queue::{Released, Waiting};
-use domain::plan::{self, Action, Kind, Operation, Target};
+use domain::plan::{Action, Kind, Target};
 
 const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/apps/rolebindings/shared";
 const LISTED: &str =
@@ -40,16 +38,6 @@ fn target(action: Action, name: &str, uid: &str) -> Target {
 
 fn revocation() -> Value {
     revocation_of(&[target(Action::Trim, "shared", "b1")])
-}
-
-fn revocation_of(targets: &[Target]) -> Value {
-    let rule = convert::rule(&serde_json::from_value(policy()).unwrap());
-    let hash = plan::hash("person-7", &rule, Operation::Cut, targets);
-    let mut revocation = super::revocation();
-    revocation["spec"]["approval"]["planHash"] = json!(hash);
-    let targets: Vec<_> = targets.iter().map(crate::api::revocation::Target::from).collect();
-    revocation["status"]["plan"] = json!({"hash": hash, "targets": targets});
-    revocation
 }
 
 fn binding(users: &[&str]) -> Value {
@@ -116,13 +104,6 @@ fn proved(scenario: Scenario) -> Scenario {
 
 async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
     carried_out_of(scenario, revocation()).await
-}
-
-async fn carried_out_of(scenario: &Scenario, revocation: Value) -> Result<(), Fault> {
-    let ctx = context(scenario);
-    let place = std::sync::Arc::clone(&ctx.places).acquire_owned().await.unwrap();
-    let revocation: Revocation = serde_json::from_value(revocation).unwrap();
-    Box::pin(carry_out(&ctx, &Waiting::new(Released::of(revocation).unwrap(), None), place)).await
 }
 
 #[tokio::test(start_paused = true)]

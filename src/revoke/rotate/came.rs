@@ -36,12 +36,9 @@ pub enum Came {
 /// Looks once. What cannot be read now is looked at again, until the time is over.
 pub async fn look(ctx: &Context, target: &Target, way: Option<&Way>, rotation: &Rotation) -> Came {
     let over = rotation.asked.is_none_or(|asked| calls::now().duration_since(asked) > longest(way));
-    let mut came = read(ctx, target, way, &rotation.before).await;
-    if matches!(came, Ok(Came::Same(_) | Came::Never(_))) {
-        // Nobody looks any more after that, and one of the answers may have been of before.
-        came = read(ctx, target, way, &rotation.before).await;
-    }
-    match came {
+    let read = || read(ctx, target, way, &rotation.before);
+    // Nobody looks any more after that.
+    match calls::surely(read, |came| matches!(came, Came::Same(_) | Came::Never(_))).await {
         Ok(Came::NotYet) if over => {
             Came::Never(format!("no new value was seen within {} seconds", longest(way).as_secs()))
         }
