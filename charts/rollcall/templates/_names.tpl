@@ -51,6 +51,11 @@
 {{- define "rollcall.controlUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-control{{- end -}}
 {{- define "rollcall.revokeUser" -}}system:serviceaccount:{{ include "rollcall.revokerNamespace" . }}:{{ .Release.Name }}-revoke{{- end -}}
 
+{{/* In the words of an admission policy: whether the caller has a verb of Rollcall's own on this object; by resource and verb. */}}
+{{- define "rollcall.may" -}}
+authorizer.group("rollcall.dev").resource({{ index . 0 | quote }}).namespace(request.namespace).name(object.metadata.name).check({{ index . 1 | quote }}).allowed()
+{{- end -}}
+
 {{- define "rollcall.labels" -}}
 app.kubernetes.io/name: rollcall
 app.kubernetes.io/instance: {{ .Release.Name }}
