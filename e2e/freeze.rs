@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::policies::{guarded, make};
 use crate::support::attempts::Try::Create;
-use crate::support::attempts::{BINDINGS, REVOCATIONS, ROLES, attempt, each};
+use crate::support::attempts::{BINDINGS, REVOCATIONS, ROLES, attempt, bind_role, each};
 use crate::support::installation::{Consent, Installation, POLICY, Running, a_day, suffix};
 use crate::support::objects::{object, overlay};
 use crate::support::tokens::mint_unbound;
@@ -449,17 +449,14 @@ async fn a_human_revokes_or_freezes_who_works_here_under_their_own_name_and_with
 async fn a_revocation_by_hand_is_made_by_those_who_may_declare_and_never_by_rollcall() {
     let rollcall = guarded("by-hand", &[]).await;
     let group = "rbac.authorization.k8s.io";
-    let declarer = format!("{}-declarer", rollcall.release);
     let makers = json!([{"apiGroups": ["rollcall.dev"], "resources": ["revocations"], "verbs": ["create"]}]);
     make(&rollcall, ROLES, json!({"metadata": {"name": "maker"}, "rules": makers})).await;
     let ours = format!("system:serviceaccount:{}:pipeline", rollcall.namespace);
-    for (user, kind, role) in
-        [("declarer", "ClusterRole", declarer.as_str()), (&ours, "ClusterRole", &declarer), ("maker", "Role", "maker")]
-    {
-        let binding = json!({
-            "metadata": {"generateName": "by-hand-"}, "subjects": [{"kind": "User", "name": user, "apiGroup": group}],
-            "roleRef": {"apiGroup": group, "kind": kind, "name": role}});
-        make(&rollcall, BINDINGS, binding).await;
+    let binding = json!({"metadata": {"name": "maker"}, "subjects": [{"kind": "User", "name": "maker", "apiGroup": group}],
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "maker"}});
+    make(&rollcall, BINDINGS, binding).await;
+    for who in ["declarer", &ours] {
+        bind_role(&rollcall, who, "declarer").await;
     }
     let by_hand = |by: &str, operation: &str| {
         Create(json!({"metadata": {"name": "r"}, "spec": {

@@ -275,22 +275,16 @@ async fn a_hold_is_a_humans_in_their_own_name_and_nobodys_of_themself() {
 async fn which_records_are_one_humans_is_said_by_sync_and_by_those_who_may_link() {
     let rollcall = guarded("links", &[]).await;
     let ours = format!("system:serviceaccount:{}:pipeline", rollcall.namespace);
-    for role in ["linker", "editor"] {
-        let group = "rbac.authorization.k8s.io";
-        let rules =
-            json!([{"apiGroups": ["rollcall.dev"], "resources": ["people"], "verbs": ["get", "create", "patch"]}]);
-        if role == "editor" {
-            make(&rollcall, ROLES, json!({"metadata": {"name": "editor"}, "rules": rules})).await;
-        }
-        let (kind, name) = match role {
-            "linker" => ("ClusterRole", format!("{}-linker", rollcall.release)),
-            _ => ("Role", role.to_owned()),
-        };
-        let binding = json!({
-            "metadata": {"name": role}, "subjects": [{"kind": "User", "name": role, "apiGroup": group}, {"kind": "User", "name": ours, "apiGroup": group}],
-            "roleRef": {"apiGroup": group, "kind": kind, "name": name}});
-        make(&rollcall, BINDINGS, binding).await;
+    for who in ["linker", &ours] {
+        bind_role(&rollcall, who, "linker").await;
     }
+    let group = "rbac.authorization.k8s.io";
+    let rules = json!([{"apiGroups": ["rollcall.dev"], "resources": ["people"], "verbs": ["get", "create", "patch"]}]);
+    make(&rollcall, ROLES, json!({"metadata": {"name": "editor"}, "rules": rules})).await;
+    let editors = ["editor", &ours].map(|who| json!({"kind": "User", "name": who, "apiGroup": group}));
+    let binding = json!({"metadata": {"name": "editor"}, "subjects": editors,
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "editor"}});
+    make(&rollcall, BINDINGS, binding).await;
     let of = |ids: &[&str]| ids.iter().map(|id| json!({"connection": "hq", "id": id})).collect::<Vec<_>>();
     let person = |name: &str| json!({"metadata": {"name": name}, "spec": {"records": of(&["9"])}});
     let linked = || json!({"spec": {"records": of(&["7", "9"])}});

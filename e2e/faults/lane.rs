@@ -343,17 +343,12 @@ impl Lane {
             employment.is_some_and(|employment| employment.state == state)
         };
         for _ in 0..READS {
-            self.rollcall.poll().await;
-            let asked = Instant::now();
-            while asked.elapsed() < NEXT_READ {
-                let all = people.list(&ListParams::default()).await;
-                let named = |id: &String| {
-                    all.iter().flatten().find(|person| person.metadata.name.as_ref() == Some(&self.people[id]))
-                };
-                if ids.iter().all(|id| named(id).is_some_and(is_so)) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_secs(1)).await;
+            let read = self.rollcall.poll().await;
+            tokio::time::timeout(NEXT_READ, self.rollcall.settles(read)).await.ok();
+            let all = people.list(&ListParams::default()).await.unwrap();
+            let named = |id: &String| all.iter().find(|person| person.metadata.name.as_ref() == Some(&self.people[id]));
+            if ids.iter().all(|id| named(id).is_some_and(is_so)) {
+                return;
             }
         }
         panic!("the Persons do not show what was read {READS} times");

@@ -47,7 +47,7 @@ pub const RESOURCES: Resource = ("rollcall.dev", "v1alpha1", "ScimResource", "sc
 pub const HINTS: Resource = ("rollcall.dev", "v1alpha1", "ReadHint", "readhints");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
 
-/// Binds a ClusterRole of the chart to a user in Rollcall's namespace, and waits until that is known.
+/// Binds a ClusterRole of the chart, one that may list Persons, to a user in Rollcall's namespace; waits until that is known.
 pub async fn bind_role(rollcall: &Installation, user: &str, role: &str) {
     let group = "rbac.authorization.k8s.io";
     let binding: RoleBinding = object(json!({
